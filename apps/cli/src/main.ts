@@ -1,0 +1,6 @@
+/**
+ * The attache command.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * The issuer as a server.
+ *
+ * @module
+ */
+export {}

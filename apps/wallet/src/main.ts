@@ -1,0 +1,6 @@
+/**
+ * The wallet as a daemon beside the agent.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Append-only hash chain with signed checkpoints.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Bytes, clock, random, Store port, handlers, guarded fetch and error kinds; the floor of Attaché.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Attaché routes and guards for Express.
+ *
+ * @module
+ */
+export {}

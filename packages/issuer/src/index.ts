@@ -1,0 +1,6 @@
+/**
+ * The Credential Issuer and its Authorization Server.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Every key, signature, certificate, JWE and sealed text of Attaché.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * One policy decision port; rules and Cedar behind it.
+ *
+ * @module
+ */
+export {}

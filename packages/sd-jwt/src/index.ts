@@ -1,0 +1,6 @@
+/**
+ * SD-JWT VC: issue, choose disclosures, bind, verify; type metadata.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Token Status List: allocate, pack, sign, resolve with cache.
+ *
+ * @module
+ */
+export {}

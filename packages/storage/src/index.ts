@@ -1,0 +1,6 @@
+/**
+ * Stores behind the Store port: level.
+ *
+ * @module
+ */
+export {}

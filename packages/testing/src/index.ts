@@ -1,0 +1,6 @@
+/**
+ * Fake issuer and wallet for the unit tests of API teams.
+ *
+ * @module
+ */
+export {}

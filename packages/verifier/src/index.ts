@@ -1,0 +1,6 @@
+/**
+ * Ask for a presentation, judge it, guard a route.
+ *
+ * @module
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * The wallet of unattended agents: receive, hold, renew, decide, present.
+ *
+ * @module
+ */
+export {}
