@@ -1,0 +1,54 @@
+/**
+ * Which IP addresses are internal: not to be reached because a message pointed there.
+ *
+ * Source: IANA special-purpose address registries (RFC 6890); SD-JWT VC, section 7.1.
+ *
+ * @module
+ */
+import { BlockList, isIP } from 'node:net'
+
+const INTERNAL: readonly (readonly [network: string, prefix: number, family: 'ipv4' | 'ipv6'])[] = [
+  ['0.0.0.0', 8, 'ipv4'],
+  ['10.0.0.0', 8, 'ipv4'],
+  ['100.64.0.0', 10, 'ipv4'],
+  ['127.0.0.0', 8, 'ipv4'],
+  ['169.254.0.0', 16, 'ipv4'],
+  ['172.16.0.0', 12, 'ipv4'],
+  ['192.0.0.0', 24, 'ipv4'],
+  ['192.0.2.0', 24, 'ipv4'],
+  ['192.88.99.0', 24, 'ipv4'],
+  ['192.168.0.0', 16, 'ipv4'],
+  ['198.18.0.0', 15, 'ipv4'],
+  ['198.51.100.0', 24, 'ipv4'],
+  ['203.0.113.0', 24, 'ipv4'],
+  ['224.0.0.0', 4, 'ipv4'],
+  ['240.0.0.0', 4, 'ipv4'],
+  // Of IPv6 only global unicast is public; from it, the ranges that lead elsewhere.
+  ['::', 3, 'ipv6'],
+  ['4000::', 2, 'ipv6'],
+  ['8000::', 1, 'ipv6'],
+  ['2001::', 23, 'ipv6'],
+  ['2001:db8::', 32, 'ipv6'],
+  ['2002::', 16, 'ipv6'],
+  ['3fff::', 20, 'ipv6'],
+]
+
+function createInternalList(): BlockList {
+  const list = new BlockList()
+  for (const [network, prefix, family] of INTERNAL) list.addSubnet(network, prefix, family)
+  return list
+}
+
+const internal = createInternalList()
+
+/**
+ * Tells whether an IP address is internal: loopback, private, link-local, unique-local, multicast,
+ * documentation, or an IPv6 range that embeds IPv4 (mapped, NAT64, 6to4, Teredo).
+ *
+ * @param address An IPv4 or IPv6 address in text; anything else counts as internal.
+ */
+export function isInternalAddress(address: string): boolean {
+  const family = isIP(address)
+  if (family === 0) return true
+  return internal.check(address, family === 4 ? 'ipv4' : 'ipv6')
+}
