@@ -3,4 +3,54 @@
  *
  * @module
  */
-export {}
+
+export type { AgentFetchOptions } from './agent-fetch.js'
+export { createAgentFetch, fetch } from './agent-fetch.js'
+export type {
+  AgentStatus,
+  CallbackRequest,
+  CredentialStatus,
+  ExplainReply,
+  ExplainRequest,
+  Explanation,
+  KillSwitchRequest,
+  ReceiveReply,
+  ReceiveRequest,
+  StatusReply,
+} from './operator-protocol.js'
+export {
+  CALLBACK_PATH,
+  EXPLAIN_PATH,
+  KILL_SWITCH_PATH,
+  parseCallbackRequest,
+  parseExplainRequest,
+  parseKillSwitchRequest,
+  parseReceiveRequest,
+  RECEIVE_PATH,
+  STATUS_PATH,
+} from './operator-protocol.js'
+export type { SocketCall, SocketReply } from './socket-call.js'
+export { callSocket, walletUnreachable } from './socket-call.js'
+export type {
+  ApiChallenge,
+  AuthorizationAnswer,
+  AuthorizationQuestion,
+  NonceReport,
+  WalletHeaders,
+} from './socket-protocol.js'
+export {
+  AUTHORIZATION_PATH,
+  HEALTH_PATH,
+  isRecord,
+  MAX_SOCKET_MESSAGE_BYTES,
+  NONCE_PATH,
+  parseAuthorizationAnswer,
+  parseAuthorizationQuestion,
+  parseNonceReport,
+  SOCKET_HOST,
+  SOCKET_PROTOCOL,
+  tokenPathOf,
+  writeAuthorizationAnswer,
+  writeAuthorizationQuestion,
+  writeNonceReport,
+} from './socket-protocol.js'

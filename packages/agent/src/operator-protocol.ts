@@ -1,0 +1,161 @@
+/**
+ * Operator protocol `v1`: what a person or a deployment asks the wallet daemon, and what it answers.
+ *
+ * Owns both halves of the messages on the operator socket; the `attache` command and other tools read and
+ * write them. Names are camelCase on the wire too: the protocol is our own, no standard has words for it.
+ * The operator sees states, names and reasons; never a key, a token, a code or a claim value.
+ *
+ * Source: Attaché, operator protocol v1 (own).
+ *
+ * @module
+ */
+import { isRecord, own, text } from './socket-protocol.js'
+
+/** Where an offer is handed in. */
+export const RECEIVE_PATH = '/v1/receive'
+/** Where the answer of an authorization server is handed back after a person has logged in. */
+export const CALLBACK_PATH = '/v1/callback'
+/** Where the state of all agents is read. */
+export const STATUS_PATH = '/v1/status'
+/** Where the wallet's decisions are read, newest first. */
+export const EXPLAIN_PATH = '/v1/explain'
+/** Where an agent is stopped and released again. */
+export const KILL_SWITCH_PATH = '/v1/kill-switch'
+
+/** An offer for one agent. */
+export interface ReceiveRequest {
+  readonly agent: string
+  /** The offer as text: `openid-credential-offer://…`, `haip-vci://…`, or an https link with the same query. */
+  readonly offer: string
+  /** The transaction code, from its own channel. */
+  readonly txCode?: string
+}
+
+/** How far an offer got. */
+export type ReceiveReply =
+  | {
+      readonly outcome: 'stored'
+      readonly credentials: readonly string[]
+      readonly vct: string
+      readonly issuer: string
+    }
+  | {
+      readonly outcome: 'tx_code_required'
+      readonly issuer: string
+      readonly tokenEndpoint: string
+      readonly inputMode: string
+      readonly length?: number
+      readonly description?: string
+    }
+  | { readonly outcome: 'authorization_required'; readonly authorizationUrl: string; readonly issuer: string }
+  | { readonly outcome: 'pending'; readonly transaction: string; readonly nextPollAt: number }
+  | { readonly outcome: 'refused'; readonly code: string; readonly message: string }
+
+/** The address a browser was sent back to, whole. */
+export interface CallbackRequest {
+  readonly agent: string
+  readonly url: string
+}
+
+/** One set of copies of one credential, as the operator sees it. */
+export interface CredentialStatus {
+  readonly id: string
+  readonly vct: string
+  readonly issuer: string
+  readonly state: 'active' | 'suspended' | 'revoked' | 'expired'
+  readonly copiesLeft: number
+  readonly expiresAt?: number
+  readonly renewAt?: number
+}
+
+/** One agent, as the operator sees it. */
+export interface AgentStatus {
+  readonly agent: string
+  readonly socket: string
+  readonly stopped: boolean
+  readonly credentials: readonly CredentialStatus[]
+  readonly pending: number
+}
+
+/** Answer of `GET /v1/status`. */
+export interface StatusReply {
+  readonly protocol: string
+  readonly startedAt: number
+  readonly agents: readonly AgentStatus[]
+}
+
+/** Which decisions to read. */
+export interface ExplainRequest {
+  readonly agent?: string
+  readonly reference?: string
+  /** Newest entries, at most. @default 20 */
+  readonly limit?: number
+}
+
+/** One decision of the wallet, with its reason. */
+export interface Explanation {
+  readonly reference: string
+  readonly at: number
+  readonly agent: string
+  /** What was decided about: `receive`, `present`, `renew`. */
+  readonly event: string
+  readonly outcome: 'granted' | 'refused'
+  /** Stable code, such as `no_rule`. */
+  readonly code: string
+  /** One sentence for a person. */
+  readonly message: string
+  /** Named things: the verifier's client id, the vct, claim paths. No claim value. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+/** Answer of `POST /v1/explain`. */
+export interface ExplainReply {
+  readonly explanations: readonly Explanation[]
+}
+
+/** Stops an agent, or releases it. */
+export interface KillSwitchRequest {
+  readonly agent: string
+  readonly stopped: boolean
+}
+
+/** @returns `undefined` when the request is malformed. */
+export function parseReceiveRequest(value: unknown): ReceiveRequest | undefined {
+  if (!isRecord(value)) return undefined
+  const agent = text(value, 'agent', 128)
+  const offer = text(value, 'offer', 65_536)
+  const txCode = text(value, 'txCode', 512)
+  if (agent === undefined || offer === undefined) return undefined
+  return { agent, offer, ...(txCode === undefined ? {} : { txCode }) }
+}
+
+/** @returns `undefined` when the request is malformed. */
+export function parseCallbackRequest(value: unknown): CallbackRequest | undefined {
+  if (!isRecord(value)) return undefined
+  const agent = text(value, 'agent', 128)
+  const url = text(value, 'url', 16_384)
+  return agent === undefined || url === undefined ? undefined : { agent, url }
+}
+
+/** @returns `undefined` when the request is malformed. */
+export function parseExplainRequest(value: unknown): ExplainRequest | undefined {
+  if (!isRecord(value)) return undefined
+  const agent = text(value, 'agent', 128)
+  const reference = text(value, 'reference', 128)
+  const limit = own(value, 'limit')
+  if (limit !== undefined && !(typeof limit === 'number' && Number.isInteger(limit) && limit > 0))
+    return undefined
+  return {
+    ...(agent === undefined ? {} : { agent }),
+    ...(reference === undefined ? {} : { reference }),
+    ...(typeof limit === 'number' ? { limit: Math.min(limit, 500) } : {}),
+  }
+}
+
+/** @returns `undefined` when the request is malformed. */
+export function parseKillSwitchRequest(value: unknown): KillSwitchRequest | undefined {
+  if (!isRecord(value)) return undefined
+  const agent = text(value, 'agent', 128)
+  const stopped = own(value, 'stopped')
+  return agent === undefined || typeof stopped !== 'boolean' ? undefined : { agent, stopped }
+}
