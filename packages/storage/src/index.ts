@@ -1,6 +1,8 @@
 /**
- * Stores behind the Store port: level.
+ * Stores behind the Store port: `level`, embedded, for one process.
  *
  * @module
  */
-export {}
+
+export type { LevelStore, LevelStoreOptions } from './level-store.js'
+export { createLevelStore } from './level-store.js'
