@@ -33,13 +33,16 @@ const INTERNAL: readonly (readonly [network: string, prefix: number, family: 'ip
   ['3fff::', 20, 'ipv6'],
 ]
 
-function createInternalList(): BlockList {
+// A list for each family: one list would judge an IPv4 address by the rule for `::ffff:0:0/96` as well.
+function createInternalList(family: 'ipv4' | 'ipv6'): BlockList {
   const list = new BlockList()
-  for (const [network, prefix, family] of INTERNAL) list.addSubnet(network, prefix, family)
+  for (const [network, prefix, kind] of INTERNAL) {
+    if (kind === family) list.addSubnet(network, prefix, kind)
+  }
   return list
 }
 
-const internal = createInternalList()
+const internal = { ipv4: createInternalList('ipv4'), ipv6: createInternalList('ipv6') }
 
 /**
  * Tells whether an IP address is internal: loopback, private, link-local, unique-local, multicast,
@@ -50,5 +53,5 @@ const internal = createInternalList()
 export function isInternalAddress(address: string): boolean {
   const family = isIP(address)
   if (family === 0) return true
-  return internal.check(address, family === 4 ? 'ipv4' : 'ipv6')
+  return family === 4 ? internal.ipv4.check(address, 'ipv4') : internal.ipv6.check(address, 'ipv6')
 }
