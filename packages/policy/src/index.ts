@@ -3,4 +3,9 @@
  *
  * @module
  */
-export {}
+
+export type { Pdp, PolicyDecision, PolicyEntity, PolicyReason, PolicyRequest } from './decision.js'
+export { POLICY_REASONS } from './decision.js'
+export type { ConditionOperator, EntityPattern, Rule, RuleCondition } from './rule.js'
+export { CONDITION_OPERATORS } from './rule.js'
+export { createRulePdp } from './rule-pdp.js'
