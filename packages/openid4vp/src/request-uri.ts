@@ -1,0 +1,133 @@
+/**
+ * Fetching a request object: the wallet's GET or POST to the request_uri, and what the verifier reads of it.
+ *
+ * Owns the messages; who sends them and what is signed in answer lies elsewhere.
+ *
+ * Source: OpenID4VP 1.0, sections 5.10 and 10.1.
+ *
+ * @module
+ */
+import { isJsonObject, type JsonObject, ProtocolError, parseJson } from '@attache/core'
+import { z } from 'zod'
+import { wireObject } from './wire-object.js'
+
+/** Media type of a request object. */
+export const REQUEST_OBJECT_MEDIA_TYPE = 'application/oauth-authz-req+jwt'
+
+/** What a wallet says about itself, as far as a verifier here uses it. */
+export interface WalletMetadata {
+  /** Becomes the `aud` of the request object when present. */
+  readonly issuer?: string | undefined
+  /** Absent says nothing in an excerpt. */
+  readonly clientIdPrefixes?: readonly string[] | undefined
+  /** Credential Format Identifiers; absent says nothing. */
+  readonly formats?: readonly string[] | undefined
+  /** `request_object_signing_alg_values_supported`. */
+  readonly requestObjectAlgorithms?: readonly string[] | undefined
+  /** `authorization_encryption_alg_values_supported` and its `_enc_` sibling. */
+  readonly encryptionAlgorithms?: readonly string[] | undefined
+  readonly encryptionEncs?: readonly string[] | undefined
+}
+
+/** The body of a request_uri POST. */
+export interface RequestUriPost {
+  readonly walletNonce?: string | undefined
+  readonly walletMetadata?: WalletMetadata | undefined
+}
+
+const MOST_NONCE_CHARACTERS = 512
+const URL_SAFE = /^[A-Za-z0-9\-._~]+$/
+const list = z.array(z.string()).optional()
+const walletMetadataSchema = z.object({
+  issuer: z.string().optional(),
+  client_id_prefixes_supported: list,
+  vp_formats_supported: z.record(z.string(), z.unknown()).optional(),
+  request_object_signing_alg_values_supported: list,
+  authorization_encryption_alg_values_supported: list,
+  authorization_encryption_enc_values_supported: list,
+})
+
+/** One HTTP request a wallet sends for a request object. */
+export interface RequestUriFetch {
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/**
+ * Makes the wallet's request for a request object.
+ *
+ * @param post Absent: a GET without any parameter.
+ *
+ * Source: OpenID4VP 1.0, section 5.10.
+ */
+export function requestUriFetch(post?: RequestUriPost): RequestUriFetch {
+  if (post === undefined) return { method: 'GET', headers: { accept: REQUEST_OBJECT_MEDIA_TYPE } }
+  const form = new URLSearchParams()
+  if (post.walletNonce !== undefined) form.set('wallet_nonce', post.walletNonce)
+  if (post.walletMetadata !== undefined) {
+    form.set('wallet_metadata', JSON.stringify(encodeWalletMetadata(post.walletMetadata)))
+  }
+  return {
+    method: 'POST',
+    headers: { accept: REQUEST_OBJECT_MEDIA_TYPE, 'content-type': 'application/x-www-form-urlencoded' },
+    body: form.toString(),
+  }
+}
+
+/**
+ * Reads the body of a request_uri POST; unknown members are ignored.
+ *
+ * @throws {ProtocolError} `invalid_request`: `wallet_nonce` too long or not URL-safe, `wallet_metadata` not JSON.
+ *
+ * Source: OpenID4VP 1.0, sections 5.10 and 10.1.
+ */
+export function parseRequestUriPost(form: ReadonlyMap<string, string>): RequestUriPost {
+  const walletNonce = form.get('wallet_nonce')
+  if (walletNonce !== undefined) {
+    if (walletNonce.length > MOST_NONCE_CHARACTERS || !URL_SAFE.test(walletNonce)) {
+      throw new ProtocolError(
+        'invalid_request',
+        'The wallet_nonce is too long or not URL-safe. Send another one.',
+      )
+    }
+  }
+  const text = form.get('wallet_metadata')
+  return { walletNonce, walletMetadata: text === undefined ? undefined : parseWalletMetadata(text) }
+}
+
+function parseWalletMetadata(text: string): WalletMetadata {
+  const json = parseJson(text)
+  const parsed = walletMetadataSchema.safeParse(json.ok && isJsonObject(json.value) ? json.value : undefined)
+  if (!parsed.success) {
+    throw new ProtocolError('invalid_request', 'The wallet_metadata is malformed. Send a JSON object.')
+  }
+  const data = parsed.data
+  return {
+    issuer: data.issuer,
+    clientIdPrefixes: data.client_id_prefixes_supported,
+    formats: data.vp_formats_supported === undefined ? undefined : Object.keys(data.vp_formats_supported),
+    requestObjectAlgorithms: data.request_object_signing_alg_values_supported,
+    encryptionAlgorithms: data.authorization_encryption_alg_values_supported,
+    encryptionEncs: data.authorization_encryption_enc_values_supported,
+  }
+}
+
+/**
+ * Writes wallet metadata with its wire names.
+ *
+ * Source: OpenID4VP 1.0, section 10.1.
+ */
+export function encodeWalletMetadata(metadata: WalletMetadata): JsonObject {
+  return wireObject({
+    issuer: metadata.issuer,
+    client_id_prefixes_supported: metadata.clientIdPrefixes,
+    vp_formats_supported:
+      metadata.formats === undefined
+        ? undefined
+        : Object.fromEntries(metadata.formats.map((format) => [format, {}])),
+    request_object_signing_alg_values_supported: metadata.requestObjectAlgorithms,
+    authorization_encryption_alg_values_supported: metadata.encryptionAlgorithms,
+    authorization_encryption_enc_values_supported: metadata.encryptionEncs,
+  })
+}
