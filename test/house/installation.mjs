@@ -47,7 +47,10 @@ function fingerprint(root) {
 function everyDependencyIsThere(root) {
   return workspaceFolders(root).every((folder) => {
     const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
-    const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })
+    const names = Object.keys({
+      ...manifest.dependencies,
+      ...manifest.devDependencies,
+    })
     return names.every((name) => existsSync(join(root, folder, 'node_modules', name, 'package.json')))
   })
 }

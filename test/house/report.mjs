@@ -24,7 +24,11 @@ export function readReport(path) {
   /** @type {{ testResults: { name: string, status: string, assertionResults: { title: string, status: string }[] }[] }} */
   const report = JSON.parse(readFileSync(path, 'utf8'))
   const outcomes = report.testResults.flatMap((file) =>
-    file.assertionResults.map(({ title, status }) => ({ file: file.name, title, status })),
+    file.assertionResults.map(({ title, status }) => ({
+      file: file.name,
+      title,
+      status,
+    })),
   )
   const brokenFiles = report.testResults
     .filter(

@@ -59,7 +59,10 @@ function testRun(name, report, env) {
   rmSync(file, { force: true })
   const vitest = [tool('vitest'), 'run', '--root', '.', '--config', 'test/house/vitest.config.ts']
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const passed = step(name, [process.execPath, ...vitest, ...reporters], { loud: true, env })
+  const passed = step(name, [process.execPath, ...vitest, ...reporters], {
+    loud: true,
+    env,
+  })
   const count = countTests(file)
   for (const one of count.notRun) console.log(`✗ not run, which counts as failed: ${one}`)
   if (!passed && count.failed === 0) failedSteps.push(name)
@@ -108,8 +111,17 @@ function main() {
 
   const leftOut = leaveOut()
   const folders = leftOut.flatMap((one) => one.suites).join(',')
-  const counts = [testRun('tests', 'tests.json', { ATTACHE_LEFT_OUT: folders, ATTACHE_COVERAGE: '' })]
-  counts.push(testRun('coverage of requirements', 'coverage.json', { ATTACHE_COVERAGE: '1' }))
+  const counts = [
+    testRun('tests', 'tests.json', {
+      ATTACHE_LEFT_OUT: folders,
+      ATTACHE_COVERAGE: '',
+    }),
+  ]
+  counts.push(
+    testRun('coverage of requirements', 'coverage.json', {
+      ATTACHE_COVERAGE: '1',
+    }),
+  )
 
   console.log('')
   printCounts(join(REPORT, 'tests.json'))
