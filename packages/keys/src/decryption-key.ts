@@ -1,0 +1,89 @@
+/**
+ * Keys that messages are encrypted to: our own ones with their private half, and the choice among a peer's.
+ *
+ * Source: RFC 7517, section 4; RFC 7518, section 4.6; OpenID4VP 1.0, section 8.3; HAIP 1.0, section 5.
+ *
+ * @module
+ */
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { configurationError, isJsonObject, isJsonValue, type JsonObject, member } from '@attache/core'
+import { type ContentEncryption, isContentEncryption } from './jwe-content.js'
+import { bareJwk, type PublicJwk } from './jwk.js'
+import { parseJwks } from './jwks.js'
+import { importPrivateJwk } from './private-jwk.js'
+
+/** A key of ours that peers encrypt to. */
+export interface DecryptionKey {
+  readonly kid: string
+  /** To be published: with `kid`, `use` `enc` and `alg` `ECDH-ES`. */
+  readonly publicJwk: PublicJwk
+  /** The secret half, to be sealed where the key has to survive the process. Not part of `JSON.stringify`. */
+  readonly privateJwk: JsonObject
+  /** The imported private key. */
+  readonly keyObject: KeyObject
+  /** The public half only, so that a key that slips into a log or an answer gives nothing away. */
+  toJSON(): JsonObject
+}
+
+/**
+ * Makes a P-256 key for ECDH-ES.
+ *
+ * @param options.kid Name of the key. @default its RFC 7638 thumbprint
+ *
+ * Source: RFC 7518, section 6.2; HAIP 1.0, section 5.
+ */
+export function generateDecryptionKey(options?: { kid?: string }): DecryptionKey {
+  const exported: unknown = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+    format: 'jwk',
+  })
+  const kid = options?.kid
+  return createDecryptionKey(isJsonObject(exported) && kid !== undefined ? { ...exported, kid } : exported)
+}
+
+/**
+ * Imports a private JWK as a key to decrypt with.
+ *
+ * @throws {TypeError} `private_key_malformed`; `algorithm_refused`: not an EC key on P-256.
+ */
+export function createDecryptionKey(privateJwk: unknown): DecryptionKey {
+  const { keyObject, publicJwk, kid: thumbprint } = importPrivateJwk(privateJwk)
+  if (publicJwk.crv !== 'P-256' || !isJsonObject(privateJwk) || !isJsonValue(privateJwk)) {
+    throw configurationError('algorithm_refused', 'Messages are encrypted to EC keys on P-256 only.')
+  }
+  const named = member(privateJwk, 'kid')
+  const kid = typeof named === 'string' && named !== '' ? named : thumbprint
+  const published = Object.freeze({ ...bareJwk(publicJwk), kid, use: 'enc', alg: 'ECDH-ES' })
+  return {
+    kid,
+    publicJwk: published,
+    // A getter: `util.inspect` shows it as such and not as the key.
+    get privateJwk() {
+      return { ...privateJwk, kid, alg: 'ECDH-ES', use: 'enc' }
+    },
+    keyObject,
+    toJSON: () => ({ kid, publicJwk: published }),
+  }
+}
+
+/**
+ * Chooses the key and the content encryption for a message to a peer.
+ *
+ * @param jwks The peer's JWK Set. Keys of unknown type or algorithm, for another use, or without `alg` are skipped.
+ * @param encs What the peer accepts; `A256GCM` is taken where both are there.
+ * @returns The first usable key, or `undefined` when none is usable.
+ *
+ * Source: OpenID4VP 1.0, section 8.3; OpenID4VCI 1.0, section 10.
+ */
+export function chooseEncryptionKey(
+  jwks: unknown,
+  encs: readonly string[],
+): { jwk: PublicJwk; enc: ContentEncryption } | undefined {
+  const enc = encs.includes('A256GCM') ? 'A256GCM' : encs.find(isContentEncryption)
+  const jwk = parseJwks(jwks).find(isEncryptionKey)
+  return jwk === undefined || enc === undefined ? undefined : { jwk, enc }
+}
+
+/** Whether a message can be encrypted to a key: P-256, `alg` `ECDH-ES`, not marked for signatures. */
+export function isEncryptionKey(jwk: PublicJwk): boolean {
+  return jwk.crv === 'P-256' && jwk.alg === 'ECDH-ES' && (jwk.use === undefined || jwk.use === 'enc')
+}

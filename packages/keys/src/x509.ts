@@ -1,0 +1,193 @@
+/**
+ * X.509 path validation: from a chain a peer sent to an anchor of the configuration.
+ *
+ * The chain comes leaf first and without its root; it is never reordered, completed from elsewhere or
+ * trusted because it holds its own root. Which list of anchors counts is decided by the caller, per purpose.
+ * Revocation of certificates is not looked at: lifetimes are short and anchors are configuration.
+ *
+ * Source: RFC 5280, section 6.1; RFC 7515, section 4.1.6; HAIP 1.0, sections 4 to 6.
+ *
+ * @module
+ */
+import { configurationError, type NumericDate, VerificationError } from '@attache/core'
+import { type Certificate, parseCertificate } from './certificate.js'
+import { requireCertificateAuthority, requireLeaf, requireValidity } from './certificate-rules.js'
+import { type PublicJwk, parsePublicJwk } from './jwk.js'
+import { decodeX5c, derFromPem } from './x5c.js'
+
+/** The certificates that count for one purpose. Made by `createAnchors`. */
+export interface TrustAnchors {
+  /** Name of the list in the configuration, as error messages give it. */
+  readonly name: string
+  /** PEM, one certificate each. */
+  readonly certificates: readonly string[]
+}
+
+/** What a valid chain says about its leaf. */
+export interface VerifiedChain {
+  readonly leafKey: PublicJwk
+  /** Subject of the leaf, one line. */
+  readonly subject: string
+  readonly dnsNames: readonly string[]
+  readonly uris: readonly string[]
+  /** SHA-256 of the leaf's DER, base64url: the value behind `x509_hash:`. */
+  readonly sha256: string
+  /** Earliest end of validity in the whole path. */
+  readonly notAfter: NumericDate
+  /** `keyIdentifier` of every Authority Key Identifier in the sent chain, base64url (`aki` of OpenID4VP 6.1.1.1). */
+  readonly authorityKeyIds: readonly string[]
+  /** Name of the anchor list that matched. */
+  readonly anchors: string
+}
+
+/** Longest chain accepted; real ones have one to three certificates. */
+const MAX_CHAIN_LENGTH = 6
+
+const parsedAnchors = new WeakMap<TrustAnchors, readonly Certificate[]>()
+
+/**
+ * Reads a list of anchors while the thing that trusts them is being built.
+ *
+ * @param name Name of the list in the configuration.
+ * @param pem PEM texts, each with one certificate or several.
+ * @throws {TypeError} `anchor_malformed`: a text without a certificate, or a certificate that is no CA.
+ *
+ * Source: RFC 5280, section 6.1.1 (d).
+ */
+export function createAnchors(name: string, pem: readonly string[]): TrustAnchors {
+  const certificates = pem.flatMap((text) => {
+    const found = derFromPem(text).map(parseCertificate)
+    if (found.length === 0) throw malformedAnchor(name)
+    return found.map((certificate) => {
+      if (certificate?.extensions.basicConstraints?.ca !== true) throw malformedAnchor(name)
+      return certificate
+    })
+  })
+  const anchors = Object.freeze({ name, certificates: certificates.map(({ x509 }) => x509.toString()) })
+  parsedAnchors.set(anchors, certificates)
+  return anchors
+}
+
+/**
+ * Validates a chain and returns the leaf's key and names.
+ *
+ * @param x5c Standard base64 of DER, leaf first, without the root.
+ * @param expected.extendedKeyUsage Object identifier the leaf must carry; `anyExtendedKeyUsage` does not stand in.
+ * @throws {VerificationError} `certificate_malformed`, `certificate_chain_too_long`, `certificate_self_signed`,
+ *   `certificate_anchor_in_chain`, `certificate_expired`, `certificate_not_yet_valid`, `certificate_not_ca`,
+ *   `certificate_path_length`, `certificate_key_usage`, `certificate_extended_key_usage`,
+ *   `certificate_critical_extension`, `certificate_weak`, `certificate_chain_broken`, `anchor_not_found`;
+ *   for the leaf's key the codes of `parsePublicJwk`. The cause carries subjects and hashes for the log.
+ *
+ * Source: RFC 5280, section 6.1; RFC 7515, section 4.1.6.
+ */
+export function verifyCertificateChain(
+  x5c: readonly string[],
+  expected: { anchors: TrustAnchors; now: NumericDate; extendedKeyUsage?: string },
+): VerifiedChain {
+  if (x5c.length > MAX_CHAIN_LENGTH) {
+    throw new VerificationError('certificate_chain_too_long', 'The certificate chain is too long.')
+  }
+  const chain = decodeX5c(x5c)
+  const anchors = certificatesOf(expected.anchors)
+  try {
+    return validatePath(chain, { ...expected, anchors, list: expected.anchors.name })
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    throw new VerificationError(error.code, error.message, { cause: describe(chain) })
+  }
+}
+
+function validatePath(
+  chain: readonly [Certificate, ...Certificate[]],
+  expected: { anchors: readonly Certificate[]; list: string; now: NumericDate; extendedKeyUsage?: string },
+): VerifiedChain {
+  const [leaf] = chain
+  refuseOwnRoot(chain, expected.anchors)
+  requireLeaf(leaf, expected.extendedKeyUsage)
+  const path = [...chain, findAnchor(chain.at(-1) ?? leaf, expected.anchors, expected.list)]
+  path.forEach((certificate, position) => {
+    requireValidity(certificate, expected.now)
+    // `position - 1` intermediates stand between this authority and the leaf.
+    if (position > 0) requireCertificateAuthority(certificate, position - 1)
+  })
+  chain.forEach((certificate, position) => {
+    const issuer = path[position + 1]
+    if (issuer === undefined || !isIssuedBy(certificate, issuer)) {
+      throw new VerificationError(
+        'certificate_chain_broken',
+        'Each certificate must be signed by the next one. Send x5c leaf first and without gaps.',
+      )
+    }
+  })
+  return factsOf(chain, path, expected.list)
+}
+
+/** A chain that brings its own root proves nothing; peers of the high assurance profile refuse it, so do we. */
+function refuseOwnRoot(chain: readonly Certificate[], anchors: readonly Certificate[]): void {
+  chain.forEach((certificate, position) => {
+    if (position === 0 && certificate.issuerName === certificate.subjectName) {
+      throw new VerificationError(
+        'certificate_self_signed',
+        'The signing certificate must not be self-signed.',
+      )
+    }
+    const isAnchor = anchors.some(({ sha256 }) => sha256 === certificate.sha256)
+    if (isAnchor || certificate.issuerName === certificate.subjectName) {
+      throw new VerificationError('certificate_anchor_in_chain', 'Leave the trust anchor out of x5c.')
+    }
+  })
+}
+
+function findAnchor(last: Certificate, anchors: readonly Certificate[], list: string): Certificate {
+  const anchor = anchors.find((candidate) => isIssuedBy(last, candidate))
+  if (anchor !== undefined) return anchor
+  throw new VerificationError(
+    'anchor_not_found',
+    `The certificate chain ends at no certificate of the list ${list}. Add its root there if it is to be trusted.`,
+  )
+}
+
+function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
+  return certificate.issuerName === issuer.subjectName && certificate.x509.verify(issuer.x509.publicKey)
+}
+
+function factsOf(
+  chain: readonly [Certificate, ...Certificate[]],
+  path: readonly Certificate[],
+  list: string,
+) {
+  const [leaf] = chain
+  return {
+    leafKey: leafKeyOf(leaf),
+    subject: leaf.subject,
+    dnsNames: leaf.extensions.dnsNames,
+    uris: leaf.extensions.uris,
+    sha256: leaf.sha256,
+    notAfter: Math.min(...path.map(({ notAfter }) => notAfter)),
+    authorityKeyIds: chain.flatMap(({ extensions }) => extensions.authorityKeyId ?? []),
+    anchors: list,
+  }
+}
+
+/** The leaf's key as JWK. */
+export function leafKeyOf(leaf: Certificate): PublicJwk {
+  return parsePublicJwk({ ...leaf.x509.publicKey.export({ format: 'jwk' }) })
+}
+
+function certificatesOf(anchors: TrustAnchors): readonly Certificate[] {
+  const known = parsedAnchors.get(anchors)
+  if (known !== undefined) return known
+  return certificatesOf(createAnchors(anchors.name, anchors.certificates))
+}
+
+function describe(chain: readonly Certificate[]): { readonly chain: readonly string[] } {
+  return { chain: chain.map(({ subject, sha256 }) => `${subject} (sha-256 ${sha256})`) }
+}
+
+function malformedAnchor(name: string): TypeError {
+  return configurationError(
+    'anchor_malformed',
+    `The list ${name} holds something that is no CA certificate in PEM.`,
+  )
+}
