@@ -19,6 +19,9 @@ export const INSTALL_COMMAND = [
   '--config.confirm-modules-purge=false',
 ]
 
+/** What a start of the quickstart leaves out: the peers that interop tests and benches compare with. */
+export const APPS_ONLY = ['--filter', '!./test/**']
+
 const STAMP = 'node_modules/.cache/attache-installation'
 
 /** Folders of the workspace that hold a package.json. @param {string} root */
@@ -43,9 +46,9 @@ function fingerprint(root) {
   return hash.digest('hex')
 }
 
-/** @param {string} root */
-function everyDependencyIsThere(root) {
-  return workspaceFolders(root).every((folder) => {
+/** @param {string} root @param {readonly string[]} folders */
+function everyDependencyIsThere(root, folders) {
+  return folders.every((folder) => {
     const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
     const names = Object.keys({
       ...manifest.dependencies,
@@ -55,12 +58,15 @@ function everyDependencyIsThere(root) {
   })
 }
 
-/** @param {string} root */
-export function installationIsInStep(root) {
+/**
+ * @param {string} root
+ * @param {{ appsOnly?: boolean }} scope
+ */
+export function installationIsInStep(root, { appsOnly = false } = {}) {
   const stamp = join(root, STAMP)
-  return (
-    existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint(root) && everyDependencyIsThere(root)
-  )
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== fingerprint(root)) return false
+  const folders = workspaceFolders(root).filter((folder) => !(appsOnly && folder.startsWith('test/')))
+  return everyDependencyIsThere(root, folders)
 }
 
 /** @param {string} root */
