@@ -65,6 +65,8 @@ export const ROOMS: readonly Room[] = [
     outside: [],
     builtins: [
       'node:http',
+      'node:https',
+      'node:tls',
       'node:net',
       'node:fs',
       'node:fs/promises',
