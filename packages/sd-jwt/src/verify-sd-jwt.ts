@@ -8,7 +8,14 @@
  *
  * @module
  */
-import { type ClaimsPath, configurationError, type JsonObject, type JsonValue, member, type NumericDate } from '@attache/core'
+import {
+  type ClaimsPath,
+  configurationError,
+  type JsonObject,
+  type JsonValue,
+  member,
+  type NumericDate,
+} from '@attache/core'
 import {
   checkTimes,
   digest,
