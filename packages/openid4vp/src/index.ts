@@ -25,6 +25,7 @@ export type { ClientIdentifier, ClientIdentifierPrefix } from './client-identifi
 export { parseClientIdentifier, x509HashClientIdentifier } from './client-identifier.js'
 export type { ClientMetadata, SdJwtFormat } from './client-metadata.js'
 export { encodeClientMetadata, parseClientMetadata } from './client-metadata.js'
+export { lintDcqlQuery } from './dcql-authoring.js'
 export type { CredentialMatch, DcqlCredential, DcqlMismatch } from './dcql-credential.js'
 export { matchCredential } from './dcql-credential.js'
 export type { CredentialSetOutcome } from './dcql-credential-sets.js'

@@ -107,6 +107,9 @@ function checkHeader(jwe: string, encs: readonly ResponseEnc[]): void {
     throw new VerificationError('decryption_failed', 'The response is no compact JWE.')
   }
   const header = parsed.value
+  if (typeof member(header, 'kid') !== 'string') {
+    throw new VerificationError('decryption_failed', 'The response names no key.')
+  }
   const enc = member(header, 'enc')
   const cty = member(header, 'cty')
   const accepted =
