@@ -21,6 +21,9 @@ export {
 } from './decryption-key.js'
 export type { HashAlgorithm } from './digest.js'
 export { digest, sha256 } from './digest.js'
+export type { Envelope, MasterKey } from './envelope.js'
+export { createEnvelope } from './envelope.js'
+export { issuerMetadataUrl } from './issuer-metadata.js'
 export type { JweRecipient } from './jwe.js'
 export { decryptJwe, encryptJwe } from './jwe.js'
 export type { ContentEncryption } from './jwe-content.js'
@@ -29,9 +32,23 @@ export type { PublicJwk } from './jwk.js'
 export { bareJwk, hasPrivateMember, parsePublicJwk } from './jwk.js'
 export type { SkippedKey } from './jwks.js'
 export { parseJwks } from './jwks.js'
+export type { JwksCache } from './jwks-cache.js'
+export { createJwksCache } from './jwks-cache.js'
 export type { ParsedJws } from './jws.js'
 export { parseJws, signJws, verifyJws } from './jws.js'
+export type { KeyProvider, SoftwareKeyProviderDeps } from './key-provider.js'
+export { createSoftwareKeyProvider } from './key-provider.js'
+export type {
+  IssuerKeys,
+  IssuerKeysOptions,
+  IssuerTrust,
+  ResolvedIssuerKey,
+  X5cTrust,
+} from './key-resolution.js'
+export { createIssuerKeys } from './key-resolution.js'
+export type { KeySetCacheOptions } from './key-set-cache.js'
 export { requireOwnChain } from './own-chain.js'
+export { createPassphraseParameters, deriveMasterKey } from './passphrase.js'
 export { generatePrivateJwk, privateJwkFromPem, privateJwkToPem } from './private-jwk.js'
 export type { Seal, SealKey } from './seal.js'
 export { createSeal } from './seal.js'

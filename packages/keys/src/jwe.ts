@@ -22,14 +22,9 @@ import {
   utf8,
   VerificationError,
 } from '@attache/core'
+import { decryptAead, encryptAead, NONCE_BYTES, TAG_BYTES } from './aead.js'
 import { type DecryptionKey, isEncryptionKey } from './decryption-key.js'
-import {
-  agreeOnKey,
-  type ContentEncryption,
-  decryptContent,
-  encryptContent,
-  isContentEncryption,
-} from './jwe-content.js'
+import { agreeOnKey, type ContentEncryption, isContentEncryption } from './jwe-content.js'
 import { bareJwk, type PublicJwk, parsePublicJwk, publicKeyObject } from './jwk.js'
 
 /** Whom a message is for, and how it is to be encrypted. */
@@ -75,10 +70,11 @@ export async function encryptJwe(plaintext: Uint8Array, recipient: JweRecipient)
     partyVInfo: partyInfo(header, 'apv'),
   })
   // The key is new for each message, so any nonce is unique under it.
-  const iv = new Uint8Array(randomBytes(12))
+  const nonce = new Uint8Array(randomBytes(NONCE_BYTES))
   const content = zip === 'DEF' ? deflateRawSync(plaintext) : plaintext
-  const { ciphertext, tag } = encryptContent(content, { enc, key, iv, associated })
-  return [associated, '', ...[iv, ciphertext, tag].map(encodeBase64url)].join('.')
+  const sealed = encryptAead(content, { key, nonce, associatedData: utf8(associated) })
+  const [ciphertext, tag] = [sealed.subarray(0, -TAG_BYTES), sealed.subarray(-TAG_BYTES)]
+  return [associated, '', ...[nonce, ciphertext, tag].map(encodeBase64url)].join('.')
 }
 
 /**
@@ -104,7 +100,7 @@ export async function decryptJwe(
 ): Promise<{ plaintext: Uint8Array; header: JsonObject }> {
   const maxBytes = expected.maxBytes ?? DEFAULT_MAX_BYTES
   if (text.length > maxBytes) throw tooLarge()
-  const { associated, header, ...sealed } = parseCompact(text)
+  const { associated, header, nonce, sealed } = parseCompact(text)
   const enc = requireHeader(header, expected)
   const recipient = recipientKey(header, expected.keys)
   const key = agreeOnKey({
@@ -114,7 +110,7 @@ export async function decryptJwe(
     partyUInfo: partyInfo(header, 'apu'),
     partyVInfo: partyInfo(header, 'apv'),
   })
-  const content = decryptContent(sealed, { enc, key, associated })
+  const content = decryptAead(sealed, { key, nonce, associatedData: utf8(associated) })
   if (content === undefined) {
     throw new VerificationError('jwe_decryption_failed', 'The message could not be decrypted.')
   }
@@ -138,16 +134,17 @@ function protectedHeader({ jwk, enc, apu, apv, cty, typ, zip }: JweRecipient, ep
 function parseCompact(text: string) {
   const segments = text.split('.', 6)
   const [associated = '', encryptedKey, ...rest] = segments
-  const [iv, ciphertext, tag] = rest.map(decodeBase64url)
+  const [nonce, ciphertext, tag] = rest.map(decodeBase64url)
   // Direct agreement wraps no key, so the second segment is empty (RFC 7516, section 5.1, step 6).
   const sound = segments.length === 5 && encryptedKey === '' && associated.length <= MAX_HEADER_CHARACTERS
-  if (!sound || iv?.length !== 12 || tag?.length !== 16 || ciphertext === undefined) throw malformed()
+  if (!sound || nonce?.length !== NONCE_BYTES || tag?.length !== TAG_BYTES) throw malformed()
+  if (ciphertext === undefined) throw malformed()
 
   const headerBytes = decodeBase64url(associated)
   const headerText = headerBytes === undefined ? undefined : decodeUtf8(headerBytes)
   const parsed = headerText === undefined ? undefined : parseJson(headerText)
   if (parsed?.ok !== true || !isJsonObject(parsed.value)) throw malformed()
-  return { associated, header: parsed.value, iv, ciphertext, tag }
+  return { associated, header: parsed.value, nonce, sealed: Buffer.concat([ciphertext, tag]) }
 }
 
 function requireHeader(

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import { hkdfSync } from 'node:crypto'
 import {
   configurationError,
   decodeBase64url,
@@ -25,6 +25,7 @@ import {
   type Random,
   utf8,
 } from '@attache/core'
+import { type AeadUse, decryptAead, encryptAead, TAG_BYTES } from './aead.js'
 
 /** Seals and opens texts. */
 export interface Seal {
@@ -46,7 +47,6 @@ export interface SealKey {
 }
 
 const SALT_BYTES = 16
-const TAG_BYTES = 16
 const MAX_TEXT_BYTES = 8192
 
 /**
@@ -68,7 +68,8 @@ export function createSeal(keys: readonly SealKey[], deps: { random: Random }): 
     seal(content, { purpose, expiresAt }) {
       const salt = deps.random(SALT_BYTES)
       const plaintext = utf8(JSON.stringify({ e: expiresAt, c: content }))
-      return `${current.id}.${encodeBase64url(encrypt(plaintext, material(current, purpose, salt)))}`
+      const sealed = encryptAead(plaintext, useOf(current, purpose, salt))
+      return `${current.id}.${encodeBase64url(Buffer.concat([salt, sealed]))}`
     },
     open(text, { purpose, now }) {
       const opened = openText(text, purpose, byId)
@@ -78,46 +79,25 @@ export function createSeal(keys: readonly SealKey[], deps: { random: Random }): 
   }
 }
 
-interface Material {
-  readonly key: Uint8Array
-  readonly iv: Uint8Array
-  readonly salt: Uint8Array
-  readonly associated: Uint8Array
-}
-
-function material({ id, key }: SealKey, purpose: string, salt: Uint8Array): Material {
+function useOf({ id, key }: SealKey, purpose: string, salt: Uint8Array): AeadUse {
   const derived = new Uint8Array(hkdfSync('sha256', key, salt, 'attache seal v1', 44))
-  const associated = utf8(JSON.stringify(['attache seal v1', id, purpose]))
-  return { key: derived.subarray(0, 32), iv: derived.subarray(32), salt, associated }
+  const associatedData = utf8(JSON.stringify(['attache seal v1', id, purpose]))
+  return { key: derived.subarray(0, 32), nonce: derived.subarray(32), associatedData }
 }
 
-function encrypt(plaintext: Uint8Array, { key, iv, salt, associated }: Material): Uint8Array {
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(associated)
-  return Buffer.concat([salt, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
-}
-
-function openText(text: string, purpose: string, byId: ReadonlyMap<string, Uint8Array>) {
-  if (text.length > MAX_TEXT_BYTES) return undefined
-  const dot = text.indexOf('.')
-  const id = text.slice(0, Math.max(dot, 0))
+function openText(sealedText: string, purpose: string, byId: ReadonlyMap<string, Uint8Array>) {
+  if (sealedText.length > MAX_TEXT_BYTES) return undefined
+  const dot = sealedText.indexOf('.')
+  const id = sealedText.slice(0, Math.max(dot, 0))
   const key = byId.get(id)
-  const sealed = decodeBase64url(text.slice(dot + 1))
+  const sealed = decodeBase64url(sealedText.slice(dot + 1))
   if (key === undefined || sealed === undefined || sealed.length < SALT_BYTES + TAG_BYTES) return undefined
 
-  const plaintext = decrypt(sealed, material({ id, key }, purpose, sealed.subarray(0, SALT_BYTES)))
-  const parsed = plaintext === undefined ? undefined : parseJson(plaintext, { maxDepth: 32 })
+  const use = useOf({ id, key }, purpose, sealed.subarray(0, SALT_BYTES))
+  const plaintext = decryptAead(sealed.subarray(SALT_BYTES), use)
+  const text = plaintext === undefined ? undefined : decodeUtf8(plaintext)
+  const parsed = text === undefined ? undefined : parseJson(text, { maxDepth: 32 })
   if (parsed?.ok !== true || !isJsonObject(parsed.value)) return undefined
   const [expiresAt, content] = [member(parsed.value, 'e'), member(parsed.value, 'c')]
   return typeof expiresAt === 'number' && content !== undefined ? { expiresAt, content } : undefined
-}
-
-function decrypt(sealed: Uint8Array, { key, iv, associated }: Material): string | undefined {
-  const end = sealed.length - TAG_BYTES
-  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
-  decipher.setAAD(associated).setAuthTag(sealed.subarray(end))
-  try {
-    return decodeUtf8(Buffer.concat([decipher.update(sealed.subarray(SALT_BYTES, end)), decipher.final()]))
-  } catch {
-    return undefined // The tag does not hold: not ours, changed, or for another purpose.
-  }
 }
