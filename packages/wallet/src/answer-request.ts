@@ -1,0 +1,210 @@
+/**
+ * Answering one authenticated request: decide, choose, decide again, spend, present.
+ *
+ * Owns the order, which is the protection: the mandate is asked before any credential is read, and again on
+ * the exact disclosures; a copy is spent before its presentation exists. Whether a credential is missing, a
+ * value differs, or the mandate says no, the verifier gets the same answer; the reason goes to the operator.
+ * Who asks was made sure before; how the answer travels is for the routes.
+ *
+ * Source: OpenID4VP 1.0, sections 6.4, 8.1, 14.2 and 15; design of the runtime path, step 7.
+ *
+ * @module
+ */
+import { type NumericDate, ProtocolError } from '@attache/core'
+import type { KeyProvider } from '@attache/keys'
+import {
+  type AuthorizationRequest,
+  type DcqlCredential,
+  type DcqlQuery,
+  type DcqlSelection,
+  matchDcqlQuery,
+  type VpToken,
+} from '@attache/openid4vp'
+import type { Pdp } from '@attache/policy'
+import { presentSdJwtVc } from '@attache/sd-jwt'
+import { claimName, decideOnDisclosures, decideOnQuery, type ReleaseFacts } from './decide-release.js'
+import { type HeldCredential, isUsable } from './held-credential.js'
+import type { HeldCredentials } from './held-credentials.js'
+import type { OwnStatus } from './own-status.js'
+
+/** One request, authenticated. */
+export interface RequestFacts extends ReleaseFacts {
+  readonly request: AuthorizationRequest
+  /** `aud` of every KB-JWT. */
+  readonly audience: string
+  readonly now: NumericDate
+}
+
+/** What answering needs. */
+export interface AnswerDeps {
+  readonly pdp: Pdp
+  readonly held: HeldCredentials
+  readonly status: OwnStatus
+  readonly keysOf: (agent: string) => KeyProvider
+}
+
+/** Presentations, or a refusal whose reason stays here. */
+export type RequestAnswer =
+  | {
+      readonly kind: 'presented'
+      readonly vpToken: VpToken
+      readonly facts: Readonly<Record<string, string>>
+    }
+  | {
+      readonly kind: 'denied'
+      readonly code: string
+      readonly message: string
+      readonly facts: Readonly<Record<string, string>>
+    }
+
+/**
+ * Answers a request.
+ *
+ * @throws {ProtocolError} A defect of the request: `invalid_scope`, `invalid_transaction_data`,
+ *   `vp_formats_not_supported`.
+ */
+export async function answerRequest(facts: RequestFacts, deps: AnswerDeps): Promise<RequestAnswer> {
+  const query = requireSupported(facts.request)
+  const asked = queryFacts(query)
+  const decision = await decideOnQuery(facts, query, deps)
+  if (!decision.released) {
+    return denied(
+      decision.code,
+      'The release policy does not cover what this verifier asks for.',
+      asked,
+      decision.policies,
+    )
+  }
+
+  const choice = await choose(facts, decision.value, deps)
+  if (choice === undefined) {
+    return denied('no_credential', 'No usable credential of this agent answers the query.', asked)
+  }
+  const intended = choice.map(({ selection, held }) => ({ vct: held.vct, paths: selection.paths }))
+  const final = await decideOnDisclosures(facts, intended, deps)
+  if (!final.released) {
+    return denied(final.code, 'The release policy does not cover these disclosures.', asked, final.policies)
+  }
+
+  const vpToken = await present(facts, choice, deps)
+  if (vpToken === undefined) return denied('no_copy_left', 'Every copy of the credential is used up.', asked)
+  return { kind: 'presented', vpToken, facts: disclosureFacts(choice) }
+}
+
+/** A credential chosen for one credential query. */
+interface Chosen {
+  readonly selection: DcqlSelection
+  readonly held: HeldCredential
+}
+
+function requireSupported(request: AuthorizationRequest): DcqlQuery {
+  if (request.dcqlQuery === undefined) {
+    throw new ProtocolError('invalid_scope', 'No presentation is defined for this scope. Send a dcql_query.')
+  }
+  if (request.transactionData !== undefined) {
+    throw new ProtocolError('invalid_transaction_data', 'This wallet agrees to no transaction data.')
+  }
+  const formats = request.dcqlQuery.credentials.map(({ format }) => format)
+  const keyBinding = request.clientMetadata?.sdJwt?.keyBindingAlgorithms
+  const agreed = request.clientMetadata === undefined || request.clientMetadata.sdJwt !== undefined
+  if (
+    !agreed ||
+    !formats.includes('dc+sd-jwt') ||
+    (keyBinding !== undefined && !keyBinding.includes('ES256'))
+  ) {
+    throw new ProtocolError('vp_formats_not_supported', 'This wallet presents dc+sd-jwt with ES256 alone.')
+  }
+  return request.dcqlQuery
+}
+
+/** Chooses until every chosen credential is known to be good; one that is not is passed over. */
+async function choose(
+  facts: RequestFacts,
+  query: DcqlQuery,
+  deps: AnswerDeps,
+): Promise<readonly Chosen[] | undefined> {
+  let candidates = (await deps.held.list(facts.agent)).filter((held) => isUsable(held, facts.now))
+  for (;;) {
+    const match = matchDcqlQuery(query, candidates.map(asDcqlCredential))
+    if (!match.satisfied) return undefined
+    const byId = new Map(candidates.map((held) => [held.id, held]))
+    const chosen = match.selections.flatMap((selection) => {
+      const held = byId.get(selection.credentialId)
+      return held === undefined ? [] : [{ selection, held }]
+    })
+    const bad = new Set<string>()
+    for (const { held } of chosen) {
+      if (!(await isGood(facts, held, deps))) bad.add(held.id)
+    }
+    if (bad.size === 0) return chosen
+    candidates = candidates.filter(({ id }) => !bad.has(id))
+  }
+}
+
+// A verifier would refuse a revoked credential; showing it first would only tell who still carries it.
+async function isGood(facts: RequestFacts, held: HeldCredential, deps: AnswerDeps): Promise<boolean> {
+  if ((await deps.held.copiesLeft(facts.agent, held)) === 0) return false
+  const state = await deps.status.stateOf(held, facts.now)
+  if (state !== 'unreachable') await deps.held.noteState(facts.agent, held, state)
+  // Where the list cannot be had, the verifier decides: it asks the same list, and its word counts.
+  return state === 'active' || state === 'unreachable'
+}
+
+function asDcqlCredential(held: HeldCredential): DcqlCredential {
+  return {
+    id: held.id,
+    format: 'dc+sd-jwt',
+    vct: held.vct,
+    claims: held.copies[0]?.claims ?? {},
+    holderBound: true,
+    authorityKeyIds: held.authorityKeyIds,
+  }
+}
+
+async function present(
+  facts: RequestFacts,
+  choice: readonly Chosen[],
+  deps: AnswerDeps,
+): Promise<VpToken | undefined> {
+  const vpToken = new Map<string, readonly string[]>()
+  for (const { selection, held } of choice) {
+    const copy = await deps.held.takeCopy(facts.agent, held)
+    if (copy === undefined) return undefined
+    const signer = await deps.keysOf(facts.agent).signer(copy.keyRef)
+    const { nonce } = facts.request
+    const keyBinding = { audience: facts.audience, nonce, issuedAt: facts.now, signer }
+    const presentation = await presentSdJwtVc(copy.credential, { disclose: selection.paths, keyBinding })
+    vpToken.set(selection.queryId, [...(vpToken.get(selection.queryId) ?? []), presentation])
+  }
+  return vpToken
+}
+
+function queryFacts(query: DcqlQuery): Readonly<Record<string, string>> {
+  const claims = query.credentials.flatMap(({ claims = [] }) => claims.map(({ path }) => claimName(path)))
+  return {
+    vct: query.credentials.flatMap(({ vctValues }) => vctValues).join(' '),
+    claims: [...new Set(claims)].join(' '),
+  }
+}
+
+function disclosureFacts(choice: readonly Chosen[]): Readonly<Record<string, string>> {
+  return {
+    vct: choice.map(({ held }) => held.vct).join(' '),
+    credential: choice.map(({ held }) => held.id).join(' '),
+    claims: choice.flatMap(({ selection }) => selection.paths.map(claimName)).join(' '),
+  }
+}
+
+function denied(
+  code: string,
+  message: string,
+  facts: Readonly<Record<string, string>>,
+  policies: readonly string[] = [],
+): RequestAnswer {
+  return {
+    kind: 'denied',
+    code,
+    message,
+    facts: policies.length === 0 ? facts : { ...facts, policies: policies.join(' ') },
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The agent's one question: may this request go out with an authorization?
+ *
+ * Owns what happens between an API's refusal and the headers of the next attempt: find a token, or obtain one
+ * by presenting, or give nothing. The agent names a method and a URL and hands over what the API said; whom
+ * that URL belongs to, what may be shown, and for what, is configuration and policy. Every refusal looks the
+ * same from outside; the journal has the reason.
+ *
+ * Source: design of the runtime path; RFC 9449, sections 7 and 9; RFC 9728, section 5.
+ *
+ * @module
+ */
+import type { AuthorizationAnswer, AuthorizationQuestion, NonceReport } from '@attache/agent'
+import { type NumericDate, ProtocolError, VerificationError } from '@attache/core'
+import { type Challenge, headersWithProof, parseWwwAuthenticate } from '@attache/oauth'
+import type { AccessTokens, HeldToken } from './access-tokens.js'
+import { type ChallengeDeps, type ChallengeOutcome, runChallengeRoute } from './challenge-route.js'
+import { clientInstanceAt } from './client-instance.js'
+import type { Decision, Explanations } from './explanations.js'
+import type { KillSwitch } from './kill-switch.js'
+import type { TrustedVerifier, WalletAgent, WalletOptions } from './options.js'
+import { discoverAuthorization, type GuardedResource } from './protected-resource.js'
+import type { RefusalLimit } from './refusal-limit.js'
+import type { SingleFlight } from './single-flight.js'
+import type { Vault } from './vault.js'
+
+/** What answering agents needs. */
+export interface AuthorizeCallDeps extends ChallengeDeps {
+  readonly options: WalletOptions
+  readonly vault: Vault
+  readonly tokens: AccessTokens
+  readonly explanations: Explanations
+  readonly killSwitch: KillSwitch
+  readonly refusals: RefusalLimit
+  readonly flights: SingleFlight<HeldToken | undefined>
+}
+
+/** A question of one agent. */
+export interface CallFacts {
+  readonly agent: WalletAgent
+  readonly question: AuthorizationQuestion
+  readonly now: NumericDate
+}
+
+/** A token this young is not the one that an API has just called invalid. */
+const JUST_MINTED_SECONDS = 2
+
+const NOTHING: AuthorizationAnswer = { outcome: 'none' }
+
+/** Answers one question. Never rejects for a reason of the API or its server. */
+export async function authorizeCall(facts: CallFacts, deps: AuthorizeCallDeps): Promise<AuthorizationAnswer> {
+  const { agent, question, now } = facts
+  const verifier = verifierOf(question.url, deps.options)
+  const { challenge } = question
+  if (verifier === undefined) {
+    if (challenge === undefined) return NOTHING
+    return explain(facts, { code: 'unknown_api', message: 'No configured verifier guards this API.' }, deps)
+  }
+  if (await deps.killSwitch.isStopped(agent.id)) {
+    return explain(facts, { code: 'agent_stopped', message: 'The kill switch of this agent is on.' }, deps)
+  }
+  if (challenge === undefined) {
+    const held = await deps.tokens.find(agent.id, { url: question.url }, now)
+    return held === undefined ? NOTHING : withProof(facts, held, deps)
+  }
+
+  if (challenge.dpopNonce !== undefined) {
+    noteNonce(agent.id, { url: question.url, dpopNonce: challenge.dpopNonce }, deps)
+  }
+  const said = readChallenge(challenge.wwwAuthenticate)
+  if (said === undefined) {
+    return explain(
+      facts,
+      { code: 'challenge_unusable', message: 'The API says nothing this wallet can answer.' },
+      deps,
+    )
+  }
+  const token = await tokenFor({ ...facts, verifier, said }, deps)
+  return 'outcome' in token ? token : withProof(facts, token, deps)
+}
+
+/** Takes a nonce that came with an API's answer. */
+export function noteNonce(agent: string, report: NonceReport, deps: Pick<AuthorizeCallDeps, 'memory'>): void {
+  deps.memory.nonces(agent, 'api').note(report.url, headersWithNonce(report.dpopNonce))
+}
+
+function headersWithNonce(nonce: string): Headers {
+  // A value no header can hold is no nonce either.
+  return /^[\x21-\x7e]{1,1024}$/.test(nonce) ? new Headers({ 'DPoP-Nonce': nonce }) : new Headers()
+}
+
+function verifierOf(url: string, options: WalletOptions): TrustedVerifier | undefined {
+  const { origin } = new URL(url)
+  return options.verifiers.find(({ apis }) => apis.includes(origin))
+}
+
+/** What a challenge says, as far as it concerns us. */
+interface Said {
+  readonly error: string | undefined
+  readonly scope: string | undefined
+  readonly metadataUrl: string | undefined
+}
+
+function readChallenge(fields: readonly string[]): Said | undefined {
+  try {
+    const challenges = parseWwwAuthenticate(fields.join(', '))
+    const ours = challenges.find(({ scheme }) => scheme === 'dpop') ?? challenges.find(hasMetadata)
+    if (ours === undefined) return undefined
+    const { parameters } = ours
+    const metadataUrl = parameters.get('resource_metadata')
+    return { error: parameters.get('error'), scope: parameters.get('scope'), metadataUrl }
+  } catch (error) {
+    if (error instanceof VerificationError) return undefined
+    throw error
+  }
+}
+
+function hasMetadata({ parameters }: Challenge): boolean {
+  return parameters.has('resource_metadata')
+}
+
+interface ChallengedCall extends CallFacts {
+  readonly verifier: TrustedVerifier
+  readonly said: Said
+}
+
+async function tokenFor(
+  facts: ChallengedCall,
+  deps: AuthorizeCallDeps,
+): Promise<HeldToken | AuthorizationAnswer> {
+  const { agent, question, said, now } = facts
+  const { scope, error } = said
+  const held = await deps.tokens.find(agent.id, { url: question.url, scope }, now)
+  const young = held !== undefined && now - held.mintedAt < JUST_MINTED_SECONDS
+  if (held !== undefined && error === 'insufficient_scope') {
+    return explain(
+      facts,
+      { code: 'scope_exhausted', message: 'The API refuses the very scope it asked for.' },
+      deps,
+    )
+  }
+  if (held !== undefined && (young || error === undefined || error === 'use_dpop_nonce')) return held
+  if (held !== undefined) await deps.tokens.drop(agent.id, held)
+
+  // Many calls refused at once are one reason to present, not many.
+  const flight = JSON.stringify([agent.id, new URL(question.url).origin, scope ?? null])
+  let reference: string | undefined
+  const token = await deps.flights.run(flight, async () => {
+    const obtained = await obtainToken(facts, deps)
+    if (typeof obtained !== 'string') return obtained
+    reference = obtained
+    return undefined
+  })
+  if (token !== undefined) return token
+  return reference === undefined ? NOTHING : { outcome: 'none', reference }
+}
+
+/** @returns The token, or the reference of the refusal in the journal. */
+async function obtainToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Promise<HeldToken | string> {
+  const { agent, verifier, now } = facts
+  const about = {
+    api: new URL(facts.question.url).origin,
+    verifier: verifier.clientId,
+    scope: facts.said.scope ?? '',
+  }
+  const write = (entry: Pick<Decision, 'outcome' | 'code' | 'message' | 'facts'>) =>
+    deps.explanations.record(
+      { agent: agent.id, event: 'present', ...entry, facts: { ...about, ...entry.facts } },
+      now,
+    )
+  if (!deps.refusals.mayTry(agent.id, verifier.clientId, now)) {
+    return write({
+      outcome: 'refused',
+      code: 'refusal_limit',
+      message: 'This verifier was refused too often. Wait.',
+      facts: {},
+    })
+  }
+  try {
+    const resource = await discoverAuthorization(
+      { url: facts.question.url, metadataUrl: facts.said.metadataUrl, verifier },
+      deps,
+    )
+    const outcome = await present(facts, resource, deps)
+    if (outcome.kind === 'denied') {
+      deps.refusals.note(agent.id, verifier.clientId, now)
+      return await write({
+        outcome: 'refused',
+        code: outcome.code,
+        message: outcome.message,
+        facts: outcome.facts,
+      })
+    }
+    const token: HeldToken = {
+      accessToken: outcome.accessToken,
+      resource: resource.resource,
+      scope: facts.said.scope ?? '',
+      authorizationServer: resource.authorizationServer.issuer,
+      mintedAt: now,
+      expiresAt: now + outcome.expiresInSeconds,
+    }
+    await deps.tokens.keep(agent.id, token)
+    await write({
+      outcome: 'granted',
+      code: 'presented',
+      message: 'Presented, and a token was granted.',
+      facts: outcome.facts,
+    })
+    return token
+  } catch (error) {
+    if (!(error instanceof VerificationError) && !(error instanceof ProtocolError)) throw error
+    return write({ outcome: 'refused', code: error.code, message: error.message, facts: {} })
+  }
+}
+
+async function present(
+  facts: ChallengedCall,
+  { authorizationServer: server }: GuardedResource,
+  deps: AuthorizeCallDeps,
+): Promise<ChallengeOutcome> {
+  const { agent, verifier, said, now } = facts
+  const where = { agent: agent.id, clientId: agent.clientId, authorizationServer: server.issuer }
+  const client = await clientInstanceAt(where, deps)
+  const { profile, algorithms, errorDelivery = 'local' } = deps.options
+  return runChallengeRoute(
+    { client, verifier, server, scope: said.scope, profile, algorithms, errorDelivery, now },
+    deps,
+  )
+}
+
+async function withProof(
+  facts: CallFacts,
+  token: HeldToken,
+  deps: AuthorizeCallDeps,
+): Promise<AuthorizationAnswer> {
+  const { agent, question, now } = facts
+  const { authorizationServer, accessToken } = token
+  const where = { agent: agent.id, clientId: agent.clientId, authorizationServer }
+  const { dpop: signer } = await clientInstanceAt(where, deps)
+  const proofDeps = {
+    signer,
+    nonces: deps.memory.nonces(agent.id, 'api'),
+    clock: () => now,
+    random: deps.random,
+  }
+  const headers = await headersWithProof(question.url, { method: question.method, accessToken }, proofDeps)
+  return { outcome: 'authorized', headers }
+}
+
+async function explain(
+  facts: CallFacts,
+  reason: { readonly code: string; readonly message: string },
+  deps: AuthorizeCallDeps,
+): Promise<AuthorizationAnswer> {
+  const about = { api: new URL(facts.question.url).origin, method: facts.question.method }
+  const decision = {
+    agent: facts.agent.id,
+    event: 'present',
+    outcome: 'refused',
+    facts: about,
+    ...reason,
+  } as const
+  return { outcome: 'none', reference: await deps.explanations.record(decision, facts.now) }
+}

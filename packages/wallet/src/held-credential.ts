@@ -1,0 +1,128 @@
+/**
+ * A held credential: the copies of one credential that one agent received, each bound to a key of its own.
+ *
+ * Owns the record, its parser with migration, and the order in which copies are used. What is in a copy was
+ * verified before it came here.
+ *
+ * Source: OpenID4VCI 1.0, sections 3.3.2 and 14.6; OpenID4VP 1.0, section 15.5.
+ *
+ * @module
+ */
+import {
+  isJsonValue,
+  type JsonObject,
+  type JsonValue,
+  type NumericDate,
+  VerificationError,
+} from '@attache/core'
+import { z } from 'zod'
+
+/** One copy: the credential as issued, and the name of its key. */
+export interface CredentialCopy {
+  readonly id: string
+  /** Compact SD-JWT with all Disclosures, byte for byte as issued. */
+  readonly credential: string
+  readonly keyRef: string
+  /** All claims, Disclosures applied. */
+  readonly claims: JsonObject
+  /** Where its status is published. */
+  readonly status?: { readonly uri: string; readonly index: number } | undefined
+}
+
+/** A credential, as the wallet keeps it. */
+export interface HeldCredential {
+  readonly id: string
+  readonly credentialIssuer: string
+  readonly configurationId: string
+  readonly vct: string
+  /** Authority key identifiers of the issuer's chain, base64url. */
+  readonly authorityKeyIds: readonly string[]
+  readonly receivedAt: NumericDate
+  readonly expiresAt?: NumericDate | undefined
+  readonly copies: readonly CredentialCopy[]
+  /** Whether a copy may be shown more than once. */
+  readonly use: 'once' | 'reuse'
+  /** What the status list said last. */
+  readonly state: 'active' | 'suspended' | 'revoked' | 'unverified'
+  /** What a later issuance without a person needs. */
+  readonly renewal?: RenewalGrant | undefined
+}
+
+/** A refresh token, and where it counts. */
+export interface RenewalGrant {
+  readonly authorizationServer: string
+  readonly refreshToken: string
+  readonly scope?: string | undefined
+  readonly credentialIdentifiers?: readonly string[] | undefined
+}
+
+/** Version of the record written here. */
+const RECORD_VERSION = 1
+
+/** Writes the record. */
+export function writeHeldCredential(held: HeldCredential): JsonValue {
+  const written: unknown = JSON.parse(JSON.stringify({ ...held, v: RECORD_VERSION }))
+  return isJsonValue(written) ? written : null
+}
+
+/**
+ * Reads the record.
+ *
+ * @throws {VerificationError} `record_version_unknown`, `record_unreadable`
+ */
+export function parseHeldCredential(value: JsonValue): HeldCredential {
+  const text = z.string().min(1)
+  const json = z.custom<JsonObject>(
+    (found) => typeof found === 'object' && found !== null && isJsonValue(found),
+  )
+  const copy = z.object({
+    id: text,
+    credential: text,
+    keyRef: text,
+    claims: json,
+    status: z.object({ uri: text, index: z.number() }).optional(),
+  })
+  const record = z.object({
+    v: z.number(),
+    id: text,
+    credentialIssuer: text,
+    configurationId: text,
+    vct: text,
+    authorityKeyIds: z.array(text),
+    receivedAt: z.number(),
+    expiresAt: z.number().optional(),
+    copies: z.array(copy),
+    use: z.enum(['once', 'reuse']),
+    state: z.enum(['active', 'suspended', 'revoked', 'unverified']),
+    renewal: z
+      .object({
+        authorizationServer: text,
+        refreshToken: text,
+        scope: text.optional(),
+        credentialIdentifiers: z.array(text).optional(),
+      })
+      .optional(),
+  })
+  const parsed = record.safeParse(value)
+  if (!parsed.success) throw new VerificationError('record_unreadable', 'A credential record is malformed.')
+  const { v, ...held } = parsed.data
+  if (v > RECORD_VERSION) {
+    throw new VerificationError(
+      'record_version_unknown',
+      'A credential record was written by a later release.',
+    )
+  }
+  return held
+}
+
+/** @returns Whether the credential can be shown at all at this time. */
+export function isUsable(held: HeldCredential, now: NumericDate): boolean {
+  const valid = held.expiresAt === undefined || held.expiresAt > now
+  return valid && (held.state === 'active' || held.state === 'unverified')
+}
+
+/** The order in which credentials are offered to a query: valid longest first, then the oldest. */
+export function byPreference(a: HeldCredential, b: HeldCredential): number {
+  const expiry = (b.expiresAt ?? Number.MAX_SAFE_INTEGER) - (a.expiresAt ?? Number.MAX_SAFE_INTEGER)
+  return expiry || a.receivedAt - b.receivedAt || (a.id < b.id ? -1 : 1)
+}
