@@ -95,8 +95,8 @@ export function parseStatusListToken(text: string, maxBytes = MAX_STATUS_LIST_TO
  *
  * @param token Compact JWS as received, or parsed by {@link parseStatusListToken}.
  * @throws {VerificationError} `jws_*`: not a JWS of this type, algorithm, key and signature.
- * @throws {VerificationError} `status_restmalformed`: a required claim is missing or has the wrong type.
- * @throws {VerificationError} `status_restsubject`: `sub` is not `uri`, byte for byte.
+ * @throws {VerificationError} `status_token_malformed`: a required claim is missing or has the wrong type.
+ * @throws {VerificationError} `status_token_subject`: `sub` is not `uri`, byte for byte.
  * @throws {VerificationError} `jwt_*`: expired, issued in the future, or not in force at `at`.
  * @throws {VerificationError} `status_list_malformed`, `status_list_too_large`.
  *
@@ -112,7 +112,7 @@ export function verifyStatusListToken(
 
   const claims = parseClaims(jws.payload)
   if (claims.uri !== expected.uri) {
-    throw new VerificationError('status_restsubject', 'The Status List Token speaks for another URI.')
+    throw new VerificationError('status_token_subject', 'The Status List Token speaks for another URI.')
   }
   checkInForce(jws.payload, claims, expected)
 
@@ -171,4 +171,4 @@ function parseList(list: JsonObject): Pick<TokenClaims, 'bits' | 'lst' | 'aggreg
 }
 
 const malformed = (what: string) =>
-  new VerificationError('status_restmalformed', `The Status List Token is malformed: ${what}.`)
+  new VerificationError('status_token_malformed', `The Status List Token is malformed: ${what}.`)
