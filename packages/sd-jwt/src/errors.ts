@@ -71,6 +71,21 @@ export const SD_JWT_ERRORS = {
   key_binding_audience_mismatch: 'The KB-JWT was made for another verifier. Make one for this verifier.',
   key_binding_nonce_mismatch: 'The KB-JWT answers another request. Use the nonce of this request.',
   key_binding_hash_mismatch: 'The KB-JWT covers other Disclosures than were sent. Sign after choosing them.',
+  // Type metadata (SD-JWT VC, sections 5 and 6)
+  type_metadata_unavailable: 'The type metadata cannot be had. Publish it or switch its processing off.',
+  type_metadata_publisher: 'Nobody recognised publishes metadata for this type. Configure the publisher.',
+  type_metadata_malformed: 'The type metadata document breaks its rules. Correct the document.',
+  type_metadata_vct: 'The type metadata document is for another type. Publish it under its own vct.',
+  type_metadata_cycle: 'The type extends itself. Break the circle.',
+  type_metadata_too_deep: 'The chain of extended types is too long. Shorten it.',
+  type_metadata_extends: 'The type loosens a rule of the type it extends. Keep or tighten it.',
+  type_claim_path: 'A claims path of the type contradicts the credential. Correct either.',
+  type_claim_sd: 'A claim is hidden or visible against the rule of its type. Issue it again.',
+  type_claim_mandatory: 'A claim that the type makes mandatory is missing. Issue it again.',
+  integrity_malformed: 'The integrity value is not in the form of W3C SRI. Use padded standard base64.',
+  integrity_mismatch: 'The octets received do not have the stated integrity. Publish what was hashed.',
+  display_resource_refused: 'A display resource is not at an https or data URL or is no image. Correct it.',
+  svg_refused: 'The SVG template holds what is not rendered here. Use plain shapes, text and placeholders.',
 } as const
 
 /** One of the codes of {@link SD_JWT_ERRORS}. */

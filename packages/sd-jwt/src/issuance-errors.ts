@@ -24,6 +24,7 @@ export const ISSUANCE_ERRORS = {
   decoys_malformed: 'A decoy target must name an object or array and a number from 1 to 256. Correct it.',
   sd_alg_refused: 'The hash algorithm must be sha-256, sha-384 or sha-512. Choose one of these.',
   sd_alg_weak: 'The hash algorithm is weaker than the signature. Use the one that matches.',
+  type_rules: 'The credential breaks a rule of its type metadata. Correct the template or the claims.',
   salt_repeated: 'The source of randomness repeated itself. Replace it before issuing anything.',
   too_many_disclosures:
     'There are more disclosable claims than receivers accept. Hide whole objects instead.',

@@ -26,8 +26,10 @@ import { parseCompactSdJwt } from './compact.js'
 import { type DecoyTarget, type FramedClaims, frameClaims } from './disclosure-frame.js'
 import { issuanceError } from './issuance-errors.js'
 import { DEFAULT_LIMITS } from './limits.js'
-import { processDisclosures } from './process-disclosures.js'
+import { type ProcessedClaims, processDisclosures } from './process-disclosures.js'
 import { SD_ALGS } from './sd-alg.js'
+import type { TypeMetadata } from './type-metadata.js'
+import { checkTypeRules } from './type-rules.js'
 
 /** One credential to be made. */
 export interface SdJwtVcContent {
@@ -41,6 +43,8 @@ export interface SdJwtVcContent {
   readonly decoys?: readonly DecoyTarget[]
   /** Hash of the digests. @default the one as strong as the signature: sha-256 for ES256 */
   readonly sdAlg?: HashAlgorithm
+  /** The complete type; a credential that breaks its rules is not issued. @default not judged */
+  readonly type?: TypeMetadata
 }
 
 /** What making a credential needs. */
@@ -62,6 +66,7 @@ const SALT_BYTES = 16
  * Source: SD-JWT VC, section 2.2; RFC 9901, section 4.
  */
 export async function issueSdJwtVc(content: SdJwtVcContent, deps: IssueSdJwtVcDeps): Promise<string> {
+  parseAlgorithms([deps.signer.alg])
   checkClaims(content.claims, DEFAULT_LIMITS.maxDepth - 1)
   const sdAlg = chooseSdAlg(content.sdAlg, deps.signer)
   const framed = frameClaims(content.claims, content.disclosable, content.decoys ?? [])
@@ -72,7 +77,8 @@ export async function issueSdJwtVc(content: SdJwtVcContent, deps: IssueSdJwtVcDe
     ...(content.holderKey === undefined ? {} : { cnf: { jwk: bareJwk(content.holderKey) } }),
   }
   const text = await pack(claims, framed, { ...deps, sdAlg })
-  selfCheck(text, claims, { framed, sdAlg })
+  const processed = selfCheck(text, claims, { framed, sdAlg })
+  if (content.type !== undefined) checkType(content.type, processed)
   return text
 }
 
@@ -153,6 +159,16 @@ function leastSdAlg(alg: string): HashAlgorithm {
   return alg.endsWith('512') ? 'sha-512' : 'sha-256'
 }
 
+function checkType(type: TypeMetadata, processed: ProcessedClaims): void {
+  const disclosedPaths = processed.disclosed.map(({ path }) => path)
+  try {
+    checkTypeRules(type, { ...processed, disclosedPaths }, 'complete')
+  } catch (cause) {
+    if (cause instanceof VerificationError) throw issuanceError('type_rules')
+    throw cause
+  }
+}
+
 /**
  * Reads the finished text as a receiver would: every digest unique, every Disclosure in its place, exactly
  * the claims asked for. Catches what the library lets pass and what it would get wrong tomorrow.
@@ -161,7 +177,7 @@ function selfCheck(
   text: string,
   claims: JsonObject,
   expected: { readonly framed: FramedClaims; readonly sdAlg: HashAlgorithm },
-): void {
+): ProcessedClaims {
   try {
     const compact = parseCompactSdJwt(text, DEFAULT_LIMITS)
     const { header, payload } = parseJws(compact.issuerJwt, { maxDepth: DEFAULT_LIMITS.maxDepth })
@@ -176,6 +192,7 @@ function selfCheck(
       compact.disclosures.length === expected.framed.disclosureCount &&
       canonicalJson(processed.claims) === canonicalJson(claims)
     if (!asAsked) throw issuanceError('self_check_failed')
+    return processed
   } catch (cause) {
     if (cause instanceof VerificationError) throw issuanceError('self_check_failed')
     throw cause

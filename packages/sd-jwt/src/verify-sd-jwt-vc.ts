@@ -21,6 +21,9 @@ import {
 } from './credential-claims.js'
 import { refusal } from './errors.js'
 import { processDisclosures } from './process-disclosures.js'
+import type { TypeMetadata } from './type-metadata.js'
+import type { TypeMetadataResolver } from './type-metadata-resolver.js'
+import { checkTypeRules } from './type-rules.js'
 import {
   finishSdJwt,
   openSdJwt,
@@ -35,6 +38,14 @@ export interface SdJwtVcExpectation extends SdJwtExpectation {
   readonly acceptedTypes: readonly string[]
   /** Also accept the former `typ` `vc+sd-jwt`; the result says when that happened. @default false */
   readonly acceptLegacyTyp?: boolean
+  /**
+   * Judge the credential by its type metadata; then an unavailable or broken document refuses it.
+   * `seen` is `complete` for a wallet on receipt, `presented` for a verifier. @default not judged
+   */
+  readonly typeMetadata?: {
+    readonly resolver: TypeMetadataResolver
+    readonly seen: 'complete' | 'presented'
+  }
 }
 
 /** A credential that held. */
@@ -47,6 +58,8 @@ export interface VerifiedSdJwtVc extends VerifiedSdJwt {
   readonly status: CredentialStatus | undefined
   readonly issuedAt: NumericDate | undefined
   readonly expiresAt: NumericDate | undefined
+  /** The complete type, where it was judged by it. */
+  readonly type: TypeMetadata | undefined
   /** The credential came with the former `typ`; worth a warning in the log. */
   readonly legacyTyp: boolean
 }
@@ -69,25 +82,42 @@ export async function verifySdJwtVc(
   const opened = openSdJwt(credential, expected, typs)
   const { payload, header } = opened.jws
 
-  const type = parseCredentialType(payload)
-  if (!matchesType(type, expected.acceptedTypes)) throw refusal('vct_not_accepted')
+  const names = parseCredentialType(payload)
+  if (!matchesType(names, expected.acceptedTypes)) throw refusal('vct_not_accepted')
   const claimedIssuer = parseIssuer(payload, header)
   const status = parseStatus(payload)
   checkVisibleClaims(payload)
 
-  const issuerKey = await verifyIssuerSignature(opened, expected, type.vct)
+  const issuerKey = await verifyIssuerSignature(opened, expected, names.vct)
   const processed = processDisclosures(payload, opened.compact.disclosures, opened)
   checkDisclosedPaths(processed.disclosed)
   const verified = finishSdJwt(opened, { issuerKey, processed }, expected)
   return {
     ...verified,
-    ...type,
+    ...names,
+    // Last, since it may cost a request: whoever gets this far has shown a good credential.
+    type: await judgeByType(verified, names.vct, expected),
     claimedIssuer,
     status,
     issuedAt: numberOf(member(verified.claims, 'iat')),
     expiresAt: numberOf(member(verified.claims, 'exp')),
     legacyTyp: member(header, 'typ') === 'vc+sd-jwt',
   }
+}
+
+async function judgeByType(
+  verified: VerifiedSdJwt,
+  vct: string,
+  expected: SdJwtVcExpectation,
+): Promise<TypeMetadata | undefined> {
+  if (expected.typeMetadata === undefined) return undefined
+  const { resolver, seen } = expected.typeMetadata
+  const integrity = member(verified.claims, 'vct#integrity')
+  if (integrity !== undefined && typeof integrity !== 'string') throw refusal('integrity_malformed')
+  const reference = integrity === undefined ? { vct } : { vct, integrity }
+  const type = await resolver.resolve(reference, expected.now)
+  checkTypeRules(type, verified, seen)
+  return type
 }
 
 function numberOf(value: JsonValue | undefined): number | undefined {

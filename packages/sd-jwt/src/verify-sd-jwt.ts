@@ -23,6 +23,7 @@ import {
   type JwsAlgorithm,
   type ParsedJws,
   type PublicJwk,
+  parseAlgorithms,
   parseJws,
   verifyJws,
 } from '@attache/keys'
@@ -231,6 +232,7 @@ function bindHolder(
 // A policy with a hole must not look like a policy: an unset nonce would let every KB-JWT pass.
 function checkExpectation(expected: SdJwtExpectation): void {
   const { keyBinding } = expected
+  parseAlgorithms(expected.algorithms)
   if (keyBinding === 'not-required') return
   const audiences: readonly unknown[] =
     typeof keyBinding?.audience === 'string' ? [keyBinding.audience] : (keyBinding?.audience ?? [])
