@@ -3,4 +3,18 @@
  *
  * @module
  */
-export {}
+export type { ClaimsSource, ClaimsSubject } from './claims-source.js'
+export type { CreatedOffer, NewOffer } from './create-offer.js'
+export { type CredentialTemplate, parseCredentialTemplate } from './credential-template.js'
+export { createDirectory, type Directory, type ImportReport, type ImportRow } from './directory.js'
+export { createIssuer, type Issuer } from './issuer.js'
+export type {
+  ClientAuthentication,
+  IssuerDeps,
+  IssuerLifetimes,
+  IssuerOptions,
+  OfferedGrant,
+} from './issuer-options.js'
+export { ISSUER_MANAGEMENT_ERRORS } from './management-errors.js'
+export type { RegisterEntry, RegisterQuery } from './register-entry.js'
+export type { TemplateClaim } from './template-document.js'

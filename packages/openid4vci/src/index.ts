@@ -9,6 +9,12 @@ export {
   parseClaimDescriptions,
 } from './claim-descriptions.js'
 export {
+  CREDENTIAL_AUTHORIZATION_DETAIL,
+  type CredentialAuthorizationDetail,
+  makeCredentialAuthorizationDetail,
+  parseCredentialAuthorizationDetail,
+} from './credential-authorization-detail.js'
+export {
   type CredentialConfiguration,
   type KeyAttestationRequirement,
   type ProofTypeRules,

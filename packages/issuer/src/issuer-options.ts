@@ -1,0 +1,89 @@
+/**
+ * What an issuer is built from.
+ *
+ * Owns the options and their defaults. What they must satisfy together is `issuer-rules.ts`.
+ *
+ * Source: OpenID4VCI 1.0; HAIP 1.0; requirements/issuer.md, section 12 (defaults).
+ *
+ * @module
+ */
+import type { Clock, Log, Random, Store } from '@attache/core'
+import type { JwsAlgorithm, Seal, Signer } from '@attache/keys'
+import type { TrustedAttester } from '@attache/oauth'
+import type { Display, TransactionCodeInput } from '@attache/openid4vci'
+import type { StatusLists } from '@attache/status-list'
+import type { ClaimsSource } from './claims-source.js'
+import type { CredentialTemplate } from './credential-template.js'
+
+/** The grants an issuer can offer. */
+export type OfferedGrant = 'pre-authorized_code' | 'authorization_code'
+
+/**
+ * How clients are known.
+ *
+ * `none` gives anyone with a code the credential behind it and is for trials in base mode.
+ */
+export type ClientAuthentication =
+  | {
+      readonly method: 'attestation'
+      /** Whose attestations count. Nobody is trusted by default. */
+      readonly attesters: readonly TrustedAttester[]
+      /** Whether PoPs must answer a challenge of ours. */
+      readonly challenges: boolean
+      /** Greatest age of an attestation by its `iat`, in seconds. @default `exp` alone decides */
+      readonly maxAttestationAgeSeconds?: number | undefined
+    }
+  | { readonly method: 'none'; readonly anonymousAccess: boolean }
+
+/** Lifetimes in seconds. */
+export interface IssuerLifetimes {
+  /** Offer, pre-authorized code and Transaction Code. */
+  readonly offer: number
+  readonly accessToken: number
+  readonly cNonce: number
+  /** Greatest age of a key proof. */
+  readonly keyProof: number
+}
+
+/** Defaults of `IssuerLifetimes`: requirements/issuer.md D-01. */
+export const DEFAULT_LIFETIMES: IssuerLifetimes = { offer: 600, accessToken: 600, cNonce: 300, keyProof: 300 }
+
+/** What an issuer is. */
+export interface IssuerOptions {
+  /** Credential Issuer Identifier, also the identifier of its authorization server. */
+  readonly credentialIssuer: string
+  /** Names this issuer's part of the store. @default `default` */
+  readonly tenant?: string | undefined
+  /** `haip` refuses settings that the high-assurance profile does not allow. */
+  readonly mode: 'base' | 'haip'
+  readonly templates: readonly CredentialTemplate[]
+  readonly grants: readonly OfferedGrant[]
+  readonly clientAuthentication: ClientAuthentication
+  /** Demanded with pre-authorized codes; null: none, which needs another protection. */
+  readonly transactionCode: TransactionCodeInput | null
+  /** Wrong Transaction Codes until the offer is dead. @default 5 */
+  readonly transactionCodeAttempts?: number | undefined
+  /** Accepted `alg` values of DPoP proofs, key proofs and attestations. @default ES256 */
+  readonly algorithms?: readonly JwsAlgorithm[] | undefined
+  /** Whether DPoP proofs must carry a nonce of ours. @default false */
+  readonly dpopNonces?: boolean | undefined
+  /** Most keys in one request, at least 2. @default one */
+  readonly batchSize?: number | undefined
+  readonly display?: readonly Display[] | undefined
+  readonly lifetimes?: Partial<IssuerLifetimes> | undefined
+}
+
+/** What an issuer works with. */
+export interface IssuerDeps {
+  readonly store: Store
+  /** Signs credentials; its chain goes into `x5c`. */
+  readonly signer: Signer
+  /** Knows what to write into credentials. */
+  readonly claims: ClaimsSource
+  readonly statusLists: StatusLists
+  /** Seals nonces and challenges. */
+  readonly seal: Seal
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}

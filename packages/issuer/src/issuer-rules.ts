@@ -1,0 +1,92 @@
+/**
+ * What the options of an issuer must satisfy together.
+ *
+ * Owns the start-up errors: a configuration that would break a rule on the wire is refused while the issuer
+ * is being built.
+ *
+ * Source: OpenID4VCI 1.0, sections 3.5, 12.2.1, 12.2.4 and 13.6.1; HAIP 1.0, section 4.
+ *
+ * @module
+ */
+import { configurationError, type Log } from '@attache/core'
+import type { Signer } from '@attache/keys'
+import { isCredentialIssuerIdentifier } from '@attache/openid4vci'
+import type { IssuerOptions } from './issuer-options.js'
+
+/**
+ * Checks the options.
+ *
+ * @throws {TypeError} `issuer_identifier`, `issuer_templates`, `issuer_grants`, `issuer_protection`,
+ *   `issuer_haip`, `issuer_type_metadata`: which rule is broken.
+ */
+export function checkIssuerOptions(options: IssuerOptions, signer: Signer, log: Log): void {
+  if (!isCredentialIssuerIdentifier(options.credentialIssuer)) {
+    throw configurationError(
+      'issuer_identifier',
+      'credentialIssuer must be an https URL without query and fragment.',
+    )
+  }
+  checkTemplates(options)
+  if (options.grants.length === 0) throw configurationError('issuer_grants', 'Name at least one grant.')
+  checkProtection(options)
+  if (options.mode === 'haip') checkHaip(options, signer)
+  else if (options.clientAuthentication.method === 'none') {
+    log.warn('issuer.clients_unknown', { advice: 'Set client authentication before real data flows.' })
+  }
+}
+
+function checkTemplates({ templates, credentialIssuer }: IssuerOptions): void {
+  const ids = templates.map((template) => template.id)
+  if (ids.length === 0 || new Set(ids).size !== ids.length) {
+    throw configurationError('issuer_templates', 'Give at least one template, and each an id of its own.')
+  }
+  const vctOfScope = new Map<string, string>()
+  for (const { scope, vct } of templates) {
+    if ((vctOfScope.get(scope) ?? vct) !== vct) {
+      throw configurationError('issuer_templates', 'One scope must mean one credential type.')
+    }
+    vctOfScope.set(scope, vct)
+  }
+  // An https vct promises a document. We serve those under our own identifier; others are somebody else's.
+  const base = `${credentialIssuer.replace(/\/$/, '')}/`
+  const { host } = new URL(credentialIssuer)
+  const foreign = templates.find(({ vct }) => isHttpsOn(vct, host) && !vct.startsWith(base))
+  if (foreign !== undefined) {
+    throw configurationError(
+      'issuer_type_metadata',
+      `No document is served at the vct of ${foreign.id}. Use a URN.`,
+    )
+  }
+  const unusable = templates.find(({ vct }) => !vct.startsWith('urn:') && !vct.startsWith('https://'))
+  if (unusable !== undefined) {
+    throw configurationError('issuer_templates', `The vct of ${unusable.id} must be an https URL or a URN.`)
+  }
+}
+
+function isHttpsOn(vct: string, host: string): boolean {
+  return vct.startsWith('https://') && URL.canParse(vct) && new URL(vct).host === host
+}
+
+/** A stolen pre-authorized code must not be enough (OpenID4VCI 3.5 and 13.6.1). */
+function checkProtection(options: IssuerOptions): void {
+  const known = options.clientAuthentication.method === 'attestation'
+  if (options.grants.includes('pre-authorized_code') && options.transactionCode === null && !known) {
+    throw configurationError(
+      'issuer_protection',
+      'Pre-authorized codes need a transaction code or client authentication.',
+    )
+  }
+}
+
+function checkHaip(options: IssuerOptions, signer: Signer): void {
+  const { clientAuthentication, algorithms } = options
+  if (clientAuthentication.method !== 'attestation') {
+    throw configurationError('issuer_haip', 'The haip mode needs client authentication by attestation.')
+  }
+  if (signer.x5c === undefined) {
+    throw configurationError('issuer_haip', 'The haip mode needs a signing certificate chain (x5c).')
+  }
+  if (algorithms !== undefined && !algorithms.includes('ES256')) {
+    throw configurationError('issuer_haip', 'The haip mode must accept ES256.')
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The Credential Issuer with its small authorization server, put together.
+ *
+ * Owns the composition: checks the options, makes the documents once, hands each endpoint what it needs.
+ * Knows no HTTP server; routes are carried by a host.
+ *
+ * Source: OpenID4VCI 1.0; HAIP 1.0, section 4.
+ *
+ * @module
+ */
+import type { NumericDate, Route } from '@attache/core'
+import { createServerNonces, type ServerNonces, type TokenRequest } from '@attache/oauth'
+import { type CredentialConfiguration, makeIssuerMetadata } from '@attache/openid4vci'
+import type { StatusName } from '@attache/status-list'
+import { changeStatus } from './change-status.js'
+import { type CreatedOffer, createOffer, type NewOffer } from './create-offer.js'
+import { credentialEndpoint } from './credential-endpoint.js'
+import type { CredentialTemplate } from './credential-template.js'
+import { type EndpointUrls, endpointUrls } from './endpoint-urls.js'
+import { authorizationServerMetadataOf, configurationOf, issuerMetadataOf } from './issuer-metadata.js'
+import {
+  DEFAULT_LIFETIMES,
+  type IssuerDeps,
+  type IssuerLifetimes,
+  type IssuerOptions,
+} from './issuer-options.js'
+import { checkIssuerOptions } from './issuer-rules.js'
+import { metadataEndpoints } from './metadata-endpoints.js'
+import { challengeEndpoint, nonceEndpoint } from './nonce-endpoint.js'
+import { type CredentialNonces, createCredentialNonces } from './nonces.js'
+import { offerEndpoint } from './offer-endpoint.js'
+import { redeemPreAuthorizedCode } from './redeem-pre-authorized-code.js'
+import { listEntries, type RegisterEntry, type RegisterQuery } from './register-entry.js'
+import { createRecordKeys, type RecordKeys } from './stored-record.js'
+import { type RedeemGrant, tokenEndpoint } from './token-endpoint.js'
+
+/** An issuer: what it answers, and what its operator can do. */
+export interface Issuer {
+  readonly credentialIssuer: string
+  readonly routes: readonly Route[]
+  /** @throws {ProtocolError} `unknown_agent`, `unknown_configuration`, `grant_not_offered`. */
+  createOffer(wanted: NewOffer, now: NumericDate): Promise<CreatedOffer>
+  /** @throws {ProtocolError} `unknown_credential`, `status_not_supported`, `status_final`. */
+  changeStatus(query: RegisterQuery, status: StatusName): Promise<readonly RegisterEntry[]>
+  /** Unexpired credentials, a page at a time. */
+  listCredentials(page: {
+    readonly after?: string | undefined
+    readonly limit: number
+  }): Promise<readonly RegisterEntry[]>
+}
+
+/**
+ * Builds an issuer.
+ *
+ * @throws {TypeError} A code of `checkIssuerOptions` or of the metadata rules: the configuration is refused.
+ *
+ * Source: OpenID4VCI 1.0, section 12.
+ */
+export function createIssuer(options: IssuerOptions, deps: IssuerDeps): Issuer {
+  checkIssuerOptions(options, deps.signer, deps.log)
+  const parts = partsOf(options, deps)
+  const { keys, templates, urls } = parts
+  const { store } = deps
+  return {
+    credentialIssuer: options.credentialIssuer,
+    routes: routesOf(options, deps, parts),
+    createOffer: (wanted, now) =>
+      createOffer(wanted, now, {
+        ...deps,
+        credentialIssuer: options.credentialIssuer,
+        urls,
+        keys,
+        templates,
+        grants: options.grants,
+        transactionCode: options.transactionCode,
+        transactionCodeAttempts: options.transactionCodeAttempts ?? 5,
+        offerSeconds: parts.lifetimes.offer,
+      }),
+    changeStatus: (query, status) =>
+      changeStatus(query, status, { store, keys, statusLists: deps.statusLists }),
+    listCredentials: (page) => listEntries(page, { store, keys }),
+  }
+}
+
+/** What several endpoints share. */
+interface Parts {
+  readonly urls: EndpointUrls
+  readonly keys: RecordKeys
+  readonly algorithms: NonNullable<IssuerOptions['algorithms']>
+  readonly lifetimes: IssuerLifetimes
+  readonly templates: ReadonlyMap<string, CredentialTemplate>
+  readonly configurations: ReadonlyMap<string, CredentialConfiguration>
+  readonly nonces: CredentialNonces
+  readonly challenges: ServerNonces | undefined
+  /** Of the authorization server. */
+  readonly dpopNonces: ServerNonces | undefined
+  /** Of the credential issuer; not interchangeable with the former (RFC 9449, section 9). */
+  readonly resourceNonces: ServerNonces | undefined
+}
+
+function partsOf(options: IssuerOptions, deps: IssuerDeps): Parts {
+  const { credentialIssuer: server, clientAuthentication } = options
+  const keys = createRecordKeys(options.tenant ?? 'default')
+  const algorithms = options.algorithms ?? ['ES256']
+  const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes }
+  const templates = new Map(options.templates.map((template) => [template.id, template]))
+  const signing = { signing: deps.signer.alg, proofs: algorithms }
+  const challenged = clientAuthentication.method === 'attestation' && clientAuthentication.challenges
+  const nonces = (use: 'dpop-nonce' | 'attestation-challenge', name: string) =>
+    createServerNonces({ use, server: name }, deps)
+  return {
+    urls: endpointUrls(server),
+    keys,
+    algorithms,
+    lifetimes,
+    templates,
+    configurations: new Map(options.templates.map((each) => [each.id, configurationOf(each, signing)])),
+    nonces: createCredentialNonces(
+      { credentialIssuer: server, lifetimeSeconds: lifetimes.cNonce },
+      { ...deps, keys },
+    ),
+    challenges: challenged ? nonces('attestation-challenge', server) : undefined,
+    dpopNonces: options.dpopNonces ? nonces('dpop-nonce', `${server} as`) : undefined,
+    resourceNonces: options.dpopNonces ? nonces('dpop-nonce', `${server} rs`) : undefined,
+  }
+}
+
+function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): readonly Route[] {
+  const { credentialIssuer, clientAuthentication } = options
+  const shared = { ...deps, ...parts, credentialIssuer, clientAuthentication }
+  return [
+    ...metadataEndpoints({
+      ...shared,
+      issuerMetadata: makeIssuerMetadata(issuerMetadataOf(options, parts.urls, parts.configurations)),
+      authorizationServerMetadata: authorizationServerMetadataOf(options, parts.urls, parts.algorithms),
+      templates: options.templates,
+    }),
+    offerEndpoint(shared),
+    nonceEndpoint(shared),
+    ...(parts.challenges ? [challengeEndpoint({ ...shared, challenges: parts.challenges })] : []),
+    // Bearer tokens exist for trials only: where clients are attested, tokens are bound.
+    tokenEndpoint({
+      ...shared,
+      dpop: clientAuthentication.method === 'none' ? 'optional' : 'required',
+      grants: grantsOf(options, deps, parts),
+    }),
+    credentialEndpoint({
+      ...shared,
+      iss: credentialIssuer,
+      batchSize: options.batchSize ?? 1,
+      expected: {
+        audience: credentialIssuer,
+        algorithms: parts.algorithms,
+        maxAgeSeconds: parts.lifetimes.keyProof,
+        nonce: 'required',
+      },
+      keyAttestation: undefined,
+    }),
+    ...deps.statusLists.routes,
+  ]
+}
+
+function grantsOf(
+  options: IssuerOptions,
+  deps: IssuerDeps,
+  parts: Parts,
+): ReadonlyMap<TokenRequest['grantType'], RedeemGrant> {
+  const redeemDeps = { ...deps, keys: parts.keys, accessTokenSeconds: parts.lifetimes.accessToken }
+  const grants = new Map<TokenRequest['grantType'], RedeemGrant>()
+  if (options.grants.includes('pre-authorized_code')) {
+    grants.set('pre-authorized_code', async ({ request, client, now }) => {
+      if (request.grantType !== 'pre-authorized_code') throw new Error('The grant table is mixed up.')
+      return redeemPreAuthorizedCode({ request, client, now }, redeemDeps)
+    })
+  }
+  return grants
+}
