@@ -6,6 +6,13 @@
  * @module
  */
 
+export type { AcceptedSignature } from './accept-signature.js'
+export {
+  createAcceptSignature,
+  parseAcceptSignature,
+  SIGNED_ON_REQUEST_HEADERS,
+  signatureRefusal,
+} from './accept-signature.js'
 export type { AccessTokenClaims, AccessTokenExpectation } from './access-token.js'
 export {
   createAccessToken,
@@ -67,6 +74,8 @@ export {
   verifyClientAttestation,
 } from './client-attestation.js'
 export type { ClientPattern, TrustedAttester } from './client-attester.js'
+export type { DigestAlgorithm } from './content-digest.js'
+export { chooseDigestAlgorithm, createContentDigest, verifyContentDigest } from './content-digest.js'
 export type { DpopExpectation, DpopProof, DpopProofRequest } from './dpop.js'
 export { createDpopProof, DPOP_ALGORITHMS, rememberProof, replayedProof, verifyDpopProof } from './dpop.js'
 export type { DpopFetchDeps, DpopNonceMemory, DpopOutboundRequest } from './dpop-fetch.js'
@@ -83,6 +92,22 @@ export {
 } from './errors.js'
 export type { FormParameters } from './form.js'
 export { encodeForm, FORM_MEDIA_TYPE, formParameters } from './form.js'
+export type {
+  RequestWithBody,
+  ResponseWithBody,
+  SignedRequestExpectation,
+  SignedResponseExpectation,
+  SigningFacts,
+} from './http-signature.js'
+export {
+  requiredOfRequest,
+  signRequest,
+  signResponse,
+  verifySignedRequest,
+  verifySignedResponse,
+} from './http-signature.js'
+export type { ClientCertificateSource, MtlsRegistration } from './mtls.js'
+export { certificateThumbprint, clientCertificate, verifyMtlsClient } from './mtls.js'
 export type { PushedAuthorizationResponse } from './par.js'
 export {
   createPushedAuthorizationRequest,
@@ -114,6 +139,23 @@ export {
 } from './protected-resource-metadata.js'
 export type { OpenedNonce, ServerNonces, ServerNonceUse } from './server-nonces.js'
 export { createServerNonces } from './server-nonces.js'
+export type { LabelledSignature, SignatureInput } from './signature-base.js'
+export { createSignatureBase, createSignatureFields, parseSignatureFields } from './signature-base.js'
+export type {
+  Component,
+  HeaderFields,
+  HttpMessage,
+  RequestMessage,
+  ResponseMessage,
+} from './signature-components.js'
+export { componentId, componentValue, parseComponent } from './signature-components.js'
+export type { SignaturePolicy, VerifiedSignature } from './signature-profile.js'
+export {
+  REQUEST_SIGNATURE_TAG,
+  RESPONSE_SIGNATURE_TAG,
+  rememberSignature,
+  verifySignatureByPolicy,
+} from './signature-profile.js'
 export { externalUrl, normalizeTargetUri } from './target-uri.js'
 export type {
   AuthorizationCodeTokenRequest,
