@@ -19,7 +19,15 @@ import {
   utf8,
   VerificationError,
 } from '@attache/core'
-import { bareJwk, digest, type HashAlgorithm, type PublicJwk, parseJws, type Signer } from '@attache/keys'
+import {
+  bareJwk,
+  digest,
+  type HashAlgorithm,
+  type PublicJwk,
+  parseAlgorithms,
+  parseJws,
+  type Signer,
+} from '@attache/keys'
 import { SDJwtVcInstance, type SdJwtVcPayload } from '@sd-jwt/sd-jwt-vc'
 import { checkClaims } from './claims-guard.js'
 import { parseCompactSdJwt } from './compact.js'
