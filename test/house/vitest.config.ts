@@ -40,6 +40,8 @@ export default defineConfig(
             ...leftOut.map((folder) => `${folder}/**`),
           ],
           allowOnly: false,
+          // A test that asserts nothing proves nothing.
+          expect: { requireAssertions: true },
           testTimeout: 30_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
