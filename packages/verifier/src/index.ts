@@ -3,4 +3,16 @@
  *
  * @module
  */
-export {}
+export type { PresentationReason, ProblemCode } from './errors.js'
+export { PRESENTATION_REASONS, PROBLEMS, VERIFIER_STATUSES } from './errors.js'
+export type { Gate, GateOutcome } from './gate.js'
+export type { TrustedIssuer } from './issuer-trust.js'
+export type { Presentation, PresentedCredential } from './presentation.js'
+export { PRESENTATION_CLAIM } from './redeem-code.js'
+export type { ResultRequest, TransactionResult } from './redeem-result.js'
+export type { Decide, DecisionContext, Refusal, Requirement } from './requirement.js'
+export { claimsIn } from './requirement.js'
+export type { VerifierOptions } from './settings.js'
+export type { StartedTransaction, TransactionOptions } from './start-transaction.js'
+export type { Verifier, VerifierDeps } from './verifier.js'
+export { createVerifier } from './verifier.js'

@@ -1,0 +1,61 @@
+/**
+ * Who calls the challenge and token endpoints: an attested client instance and the DPoP key of its flow.
+ *
+ * Both are checked on every request; that a proof is new is one store step, taken together with the step
+ * that the request is about.
+ *
+ * Source: attestation-based client authentication -11, section 7; RFC 9449, sections 4.3 and 5.
+ *
+ * @module
+ */
+import type { NumericDate, StoreStep } from '@attache/core'
+import {
+  type AttestedClient,
+  CLIENT_ATTESTATION_HEADER,
+  CLIENT_ATTESTATION_POP_HEADER,
+  type DpopProof,
+  rememberPop,
+  rememberProof,
+  verifyClientAttestation,
+  verifyDpopProof,
+} from '@attache/oauth'
+import type { Settings } from './settings.js'
+
+/** A caller whose attestation and proof hold. */
+export interface AuthenticatedCaller {
+  readonly client: AttestedClient
+  readonly proof: DpopProof
+  /** Steps that record the one use of the proofs. */
+  readonly remember: readonly StoreStep[]
+}
+
+/** Where this room's entries lie in a store. */
+export const PLACE = { tenant: 'default', room: 'verifier' } as const
+
+/**
+ * Authenticates a caller.
+ *
+ * @param call.path Path of the endpoint; with the configured origin it is what the proof must name.
+ * @throws {ProtocolError} `invalid_client`, `invalid_dpop_proof` and what the OAuth room adds.
+ *
+ * Source: attestation-based client authentication -11, section 7.
+ */
+export function authenticateCaller(
+  call: { readonly headers: Headers; readonly path: string; readonly clientId: string | undefined },
+  settings: Settings,
+  now: NumericDate,
+): AuthenticatedCaller {
+  const { algorithms, walletAttesters, origin } = settings
+  const target = { method: 'POST', url: `${origin}${call.path}`, algorithms }
+  const proof = verifyDpopProof(call.headers.get('DPoP'), target, now)
+  const presented = {
+    attestation: call.headers.get(CLIENT_ATTESTATION_HEADER),
+    pop: call.headers.get(CLIENT_ATTESTATION_POP_HEADER),
+    dpop: proof,
+    clientId: call.clientId,
+  }
+  const expected = { audience: origin, attesters: walletAttesters, algorithms, dpopCombined: true }
+  const client = verifyClientAttestation(presented, expected, now)
+  const steps = client.pop === undefined ? [] : [rememberPop(client.pop, PLACE)]
+  return { client, proof, remember: [rememberProof(proof, PLACE), ...steps] }
+}

@@ -1,0 +1,176 @@
+/**
+ * The gate in front of a route: every call is judged anew.
+ *
+ * Token, proof, scope, then what stands behind the token: expiry, trust and status of the credential, and the
+ * decision on its claims. A valid token of a revoked credential opens nothing.
+ *
+ * Source: RFC 9449, section 7; RFC 6750, section 3.1; requirements/headless-presentation.md, (b) 7.
+ *
+ * @module
+ */
+import {
+  type Clock,
+  type Log,
+  type NumericDate,
+  ProtocolError,
+  type Random,
+  randomId,
+  type Store,
+} from '@attache/core'
+import type { PublicJwk } from '@attache/keys'
+import {
+  type AccessTokenClaims,
+  externalUrl,
+  parsePresentedToken,
+  rememberProof,
+  replayedProof,
+  requireConfirmation,
+  verifyAccessToken,
+  verifyDpopProof,
+} from '@attache/oauth'
+import type { StatusResolver } from '@attache/status-list'
+import { PLACE } from './client-authentication.js'
+import { type ProblemCode, reasonOf } from './errors.js'
+import type { IssuerTrust } from './issuer-trust.js'
+import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
+import { problemResponse } from './problem.js'
+import { PRESENTATION_CLAIM } from './redeem-code.js'
+import { decideCall, type ReadRequirement, type Refusal } from './requirement.js'
+import type { Settings } from './settings.js'
+
+/** What a gate needs. */
+export interface GateDeps {
+  readonly settings: Settings
+  /** Keys that sign access tokens. */
+  readonly tokenKeys: readonly PublicJwk[]
+  readonly issuers: IssuerTrust
+  readonly statuses: StatusResolver
+  readonly store: Pick<Store, 'commit'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Let in, with what was presented; or kept out, with the answer to send. */
+export type GateOutcome =
+  | { readonly allowed: true; readonly presentation: Presentation; readonly transaction: string }
+  | { readonly allowed: false; readonly response: Response }
+
+/** Judges calls to one route. */
+export type Gate = (request: Request) => Promise<GateOutcome>
+
+interface Denial {
+  readonly code: ProblemCode
+  readonly error?: string | undefined
+  readonly refusal?: Refusal | undefined
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/**
+ * Creates the gate of a route.
+ *
+ * Source: RFC 9449, section 7.1.
+ */
+export function createGate(requirement: ReadRequirement, deps: GateDeps): Gate {
+  return async (request) => {
+    const transaction = randomId(deps.random, 'txn')
+    const judged = await judgeCall(request, requirement, deps)
+    const { scope } = requirement
+    if ('presentation' in judged) {
+      const { presentation } = judged
+      deps.log.info('verifier.gate.allowed', { transaction, scope, presented: presentation.transaction })
+      return { allowed: true, presentation, transaction }
+    }
+    deps.log.warn('verifier.gate.refused', { transaction, scope, code: judged.code })
+    return { allowed: false, response: problemResponse({ ...judged, scope, transaction }, deps.settings) }
+  }
+}
+
+async function judgeCall(
+  request: Request,
+  requirement: ReadRequirement,
+  deps: GateDeps,
+): Promise<{ readonly presentation: Presentation } | Denial> {
+  const now = deps.clock()
+  const url = externalUrl(deps.settings.origin, request.url)
+  const token = await authenticate({ request, url, now }, deps)
+  if ('code' in token) return token
+  if (!(token.scope ?? '').split(' ').includes(requirement.scope)) {
+    return { code: 'scope_insufficient', error: 'insufficient_scope' }
+  }
+  const presentation = parsePresentation(token.claims[PRESENTATION_CLAIM])
+  if (presentation === undefined) return { code: 'token_invalid', error: 'invalid_token' }
+  for (const credential of presentation.credentials) {
+    const code = await credentialProblem(credential, now, deps)
+    if (code !== undefined) return denial(code)
+  }
+  const decision = await decideCall(requirement, presentation, { method: request.method, url })
+  if (decision.allowed) return { presentation }
+  const code = decision.failed ? 'decision_failed' : 'decision_denied'
+  return { code, error: 'insufficient_scope', refusal: decision.refusal }
+}
+
+// A 401 lets the agent present again, perhaps with a renewed credential; an outage here is not its fault.
+function denial(code: ProblemCode): Denial {
+  return code === 'status_unavailable' ? { code } : { code, error: 'invalid_token' }
+}
+
+async function authenticate(
+  call: { readonly request: Request; readonly url: string; readonly now: NumericDate },
+  deps: GateDeps,
+): Promise<AccessTokenClaims | Denial> {
+  try {
+    return await verifyCall(call, deps)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    if (error.code === 'token_missing') return { code: 'token_missing' }
+    return { code: problemOf(error.code), error: error.code, headers: error.headers }
+  }
+}
+
+function problemOf(code: string): ProblemCode {
+  if (code === 'invalid_dpop_proof') return 'proof_invalid'
+  if (code === 'use_dpop_nonce') return 'proof_nonce_needed'
+  return code === 'invalid_request' ? 'request_malformed' : 'token_invalid'
+}
+
+async function verifyCall(
+  { request, url, now }: { readonly request: Request; readonly url: string; readonly now: NumericDate },
+  { settings, tokenKeys, store }: GateDeps,
+): Promise<AccessTokenClaims> {
+  const presented = parsePresentedToken(request.headers.get('Authorization'), request.url)
+  if (presented === undefined) throw new ProtocolError('token_missing', 'Send an access token.')
+  const { origin, algorithms } = settings
+  const { accessToken, scheme } = presented
+  const token = verifyAccessToken(
+    accessToken,
+    { issuer: origin, audience: origin, keys: tokenKeys, algorithms },
+    now,
+  )
+  if (scheme === 'bearer') requireConfirmation({ scheme, confirmation: token.confirmation }, {})
+  const expected = { method: request.method, url, algorithms, accessToken }
+  const proof = verifyDpopProof(request.headers.get('DPoP'), expected, now)
+  requireConfirmation({ scheme, confirmation: token.confirmation }, { jkt: proof.jkt })
+  // Last: a proof that fails another check must not use up the number of one that would hold.
+  if (!(await store.commit([rememberProof(proof, PLACE)]))) throw replayedProof()
+  return token
+}
+
+async function credentialProblem(
+  credential: PresentedCredential,
+  now: NumericDate,
+  { issuers, statuses }: GateDeps,
+): Promise<ProblemCode | undefined> {
+  if (credential.expiresAt !== undefined && credential.expiresAt <= now) return 'credential_expired'
+  const trust = issuers.statusTrust(credential.trust)
+  // The rule that vouched was taken out of the configuration: so is its word.
+  if (trust === undefined) return 'credential_revoked'
+  if (credential.status === undefined) return undefined
+  try {
+    const statement = await statuses.resolve(credential.status, { trust, now })
+    return statement.status === 'valid' ? undefined : 'credential_revoked'
+  } catch (error) {
+    if (reasonOf(error) === undefined) throw error
+    return 'status_unavailable'
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What this verifier says about itself: as protected resource, as authorization server, and its keys.
+ *
+ * Source: RFC 9728, section 3; RFC 8414, section 3; RFC 7517, section 5.
+ *
+ * @module
+ */
+import { endpoint, type JsonObject, json, type Log, type Random, type Route } from '@attache/core'
+import { bareJwk, type Signer } from '@attache/keys'
+import {
+  authorizationServerMetadataUrl,
+  createAuthorizationServerMetadata,
+  createProtectedResourceMetadata,
+  protectedResourceMetadataUrl,
+} from '@attache/oauth'
+import type { Settings } from './settings.js'
+
+/** What the endpoints need. */
+export interface MetadataEndpointsDeps {
+  readonly settings: Settings
+  readonly signer: Signer
+  /** Scopes of the guarded routes, as far as they are known by now. */
+  readonly scopes: () => readonly string[]
+  readonly log: Log
+  readonly random: Random
+}
+
+/** Makes the routes. */
+export function metadataEndpoints(deps: MetadataEndpointsDeps): readonly Route[] {
+  const { settings } = deps
+  const document = (url: string, make: () => JsonObject): Route => ({
+    method: 'GET',
+    path: new URL(url).pathname,
+    handle: endpoint(async () => json(200, make(), { 'Cache-Control': 'max-age=300' }), {
+      statuses: {},
+      log: deps.log,
+      random: deps.random,
+      event: 'verifier.metadata',
+    }),
+  })
+  const resource = document(protectedResourceMetadataUrl(settings.origin), () => resourceMetadata(deps))
+  if (settings.walletAttesters.length === 0) return [resource]
+  return [
+    resource,
+    document(authorizationServerMetadataUrl(settings.origin), () => serverMetadata(deps)),
+    document(`${settings.origin}${settings.endpoints.jwks}`, () => jwks(deps.signer)),
+  ]
+}
+
+function resourceMetadata({ settings, scopes }: MetadataEndpointsDeps): JsonObject {
+  const { origin, algorithms, walletAttesters } = settings
+  return createProtectedResourceMetadata({
+    resource: origin,
+    authorizationServers: walletAttesters.length === 0 ? [] : [origin],
+    scopesSupported: scopes(),
+    bearerMethodsSupported: ['header'],
+    dpopSigningAlgValuesSupported: algorithms,
+    dpopBoundAccessTokensRequired: true,
+  })
+}
+
+function serverMetadata({ settings, scopes }: MetadataEndpointsDeps): JsonObject {
+  const { origin, endpoints, algorithms } = settings
+  return createAuthorizationServerMetadata({
+    issuer: origin,
+    tokenEndpoint: `${origin}${endpoints.token}`,
+    authorizationChallengeEndpoint: `${origin}${endpoints.challenge}`,
+    requireInteractiveAuthorization: true,
+    jwksUri: `${origin}${endpoints.jwks}`,
+    scopesSupported: scopes(),
+    responseTypesSupported: ['code'],
+    grantTypesSupported: ['authorization_code'],
+    codeChallengeMethodsSupported: ['S256'],
+    tokenEndpointAuthMethodsSupported: ['attest_jwt_client_auth', 'attest_jwt_client_auth_dpop'],
+    dpopSigningAlgValuesSupported: algorithms,
+    clientAttestationSigningAlgValuesSupported: algorithms,
+    clientAttestationPopSigningAlgValuesSupported: algorithms,
+    protectedResources: [origin],
+  })
+}
+
+function jwks(signer: Signer): JsonObject {
+  const { kty, ...rest } = bareJwk(signer.publicJwk)
+  return { keys: [{ kty, ...rest, kid: signer.kid, alg: signer.alg, use: 'sig' }] }
+}

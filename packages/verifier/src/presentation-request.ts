@@ -1,0 +1,31 @@
+/**
+ * The request both routes send: what is asked, what is announced, to which fresh key the answer is encrypted.
+ *
+ * Announced algorithms are exactly the ones verification accepts.
+ *
+ * Source: OpenID4VP 1.0, sections 5.1 and 8.3; HAIP 1.0, section 5.
+ *
+ * @module
+ */
+import type { DecryptionKey } from '@attache/keys'
+import type { ClientMetadata, ResponseEnc } from '@attache/openid4vp'
+import type { Settings } from './settings.js'
+
+/** Content encryption that answers may use. */
+export const RESPONSE_ENCS: readonly ResponseEnc[] = ['A128GCM', 'A256GCM']
+
+/**
+ * What a request says about this verifier.
+ *
+ * @param key Fresh for this one request; absent where answers come in the clear.
+ *
+ * Source: OpenID4VP 1.0, sections 5.1 and 11.1.
+ */
+export function clientMetadataFor(settings: Settings, key: DecryptionKey | undefined): ClientMetadata {
+  const algorithms = settings.algorithms
+  return {
+    sdJwt: { issuerAlgorithms: algorithms, keyBindingAlgorithms: algorithms },
+    encryptionKeys: key === undefined ? [] : [key.publicJwk],
+    encryptedResponseEncs: key === undefined ? undefined : RESPONSE_ENCS,
+  }
+}

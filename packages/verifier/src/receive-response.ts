@@ -1,0 +1,184 @@
+/**
+ * Receiving the answer to a transaction: judged at once, accepted once.
+ *
+ * The first readable answer ends the transaction, for good or bad; a few unreadable posts are borne, so that
+ * a stranger cannot end it by posting nonsense.
+ *
+ * Source: OpenID4VP 1.0, sections 8.2, 8.3, 8.6 and 14.3.
+ *
+ * @module
+ */
+import {
+  equalText,
+  type Log,
+  type NumericDate,
+  ProtocolError,
+  type Random,
+  randomText,
+  type Store,
+  VerificationError,
+} from '@attache/core'
+import { createDecryptionKey } from '@attache/keys'
+import {
+  decryptResponse,
+  parseDirectPost,
+  parseResponseParameters,
+  type ReceivedResponse,
+} from '@attache/openid4vp'
+import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
+import { RESPONSE_ENCS } from './presentation-request.js'
+import type { Settings } from './settings.js'
+import {
+  answered,
+  encodeTransaction,
+  parseTransaction,
+  type Refused,
+  type Requested,
+  refused,
+  type Transaction,
+  transactionKey,
+} from './transaction.js'
+import { type VerifyPresentationDeps, verifyPresentation } from './verify-presentation.js'
+
+/** What receiving needs. */
+export interface ReceiveResponseDeps {
+  readonly settings: Settings
+  readonly store: Pick<Store, 'get' | 'replace'>
+  readonly random: Random
+  readonly log: Log
+  readonly verification: VerifyPresentationDeps
+}
+
+const MOST_UNREADABLE = 5
+const RESULT_SECONDS = 300
+
+/**
+ * Receives what a wallet posted.
+ *
+ * @returns Where the user agent goes next; nothing across devices and after a wallet's error.
+ * @throws {ProtocolError} `invalid_request`: one uniform error for everything that does not hold; the reason
+ * is its cause and stands in the log.
+ *
+ * Source: OpenID4VP 1.0, sections 8.2 and 8.6.
+ */
+export async function receiveResponse(
+  facts: { readonly handle: string; readonly form: ReadonlyMap<string, string>; readonly now: NumericDate },
+  deps: ReceiveResponseDeps,
+): Promise<{ readonly redirectUri?: string }> {
+  try {
+    return await receive(facts, deps)
+  } catch (cause) {
+    const reason = reasonOf(cause)
+    if (reason === undefined) throw cause
+    deps.log.warn('verifier.response.refused', { handle: facts.handle, reason })
+    throw new ProtocolError('invalid_request', 'The response is not accepted.', { cause })
+  }
+}
+
+interface Open {
+  readonly transaction: Requested
+  readonly version: string
+  readonly key: string
+  readonly now: NumericDate
+}
+
+async function receive(
+  facts: { readonly handle: string; readonly form: ReadonlyMap<string, string>; readonly now: NumericDate },
+  deps: ReceiveResponseDeps,
+): Promise<{ readonly redirectUri?: string }> {
+  const open = await openTransaction(facts.handle, facts.now, deps)
+  const response = await read(facts.form, open, deps)
+  if (response.kind === 'error') {
+    await close(open, refused(open.transaction, 'denied'), deps)
+    return {}
+  }
+  const { presentation, refusal } = await judge(response, facts.handle, { open, deps })
+  if (presentation === undefined) {
+    await close(open, refused(open.transaction, refusal), deps)
+    throw refusedPresentation(refusal)
+  }
+  const { returnUri } = open.transaction
+  const code = returnUri === undefined ? undefined : randomText(deps.random)
+  await close(open, answered(open.transaction, presentation, code), deps)
+  if (returnUri === undefined || code === undefined) return {}
+  return { redirectUri: `${returnUri}${returnUri.includes('?') ? '&' : '?'}response_code=${code}` }
+}
+
+async function openTransaction(handle: string, now: NumericDate, deps: ReceiveResponseDeps): Promise<Open> {
+  const key = transactionKey(handle)
+  const stored = await deps.store.get(key)
+  const transaction = stored === undefined ? undefined : parseTransaction(stored.value)
+  if (stored === undefined || transaction === undefined) throw refusedPresentation('unknown_transaction')
+  if (transaction.state !== 'requested') throw refusedPresentation('transaction_consumed')
+  if (transaction.expiresAt <= now) throw refusedPresentation('transaction_expired')
+  return { transaction, version: stored.version, key, now }
+}
+
+async function read(
+  form: ReadonlyMap<string, string>,
+  open: Open,
+  deps: ReceiveResponseDeps,
+): Promise<ReceivedResponse> {
+  try {
+    const response = await readParameters(form, open.transaction)
+    const { state } = response
+    if (state === undefined || !equalText(state, open.transaction.stateParameter)) {
+      throw refusedPresentation('state_mismatch')
+    }
+    return response
+  } catch (error) {
+    if (error instanceof VerificationError) await countUnreadable(open, deps)
+    throw error
+  }
+}
+
+async function readParameters(
+  form: ReadonlyMap<string, string>,
+  { responseMode, decryptionKey }: Requested,
+): Promise<ReceivedResponse> {
+  const posted = parseDirectPost(form, responseMode)
+  if (posted.kind !== 'encrypted') return posted
+  const keys = decryptionKey === undefined ? [] : [createDecryptionKey(decryptionKey)]
+  return parseResponseParameters(await decryptResponse(posted.jwe, { keys, encs: RESPONSE_ENCS }))
+}
+
+async function countUnreadable(open: Open, deps: ReceiveResponseDeps): Promise<void> {
+  const unreadable = open.transaction.unreadable + 1
+  const next: Transaction =
+    unreadable < MOST_UNREADABLE
+      ? { ...open.transaction, unreadable }
+      : refused(open.transaction, 'response_malformed')
+  // Somebody else may have moved it meanwhile; then there is nothing left to count.
+  await deps.store.replace(open.key, open.version, encodeTransaction(next), keepUntil(open))
+}
+
+type Judged =
+  | { readonly presentation: Awaited<ReturnType<typeof verifyPresentation>>; readonly refusal?: undefined }
+  | { readonly presentation?: undefined; readonly refusal: PresentationReason }
+
+async function judge(
+  response: Extract<ReceivedResponse, { kind: 'vp_token' }>,
+  handle: string,
+  { open, deps }: { readonly open: Open; readonly deps: ReceiveResponseDeps },
+): Promise<Judged> {
+  const { query, nonce } = open.transaction
+  const audiences = [deps.settings.clientId]
+  const facts = { transaction: handle, query, vpToken: response.vpToken, nonce, audiences, now: open.now }
+  try {
+    return { presentation: await verifyPresentation(facts, deps.verification) }
+  } catch (error) {
+    const refusal = reasonOf(error)
+    if (refusal === undefined) throw error
+    return { refusal }
+  }
+}
+
+// One step: of many answers at once, one moves the transaction on.
+async function close(open: Open, next: Transaction | Refused, deps: ReceiveResponseDeps): Promise<void> {
+  const moved = await deps.store.replace(open.key, open.version, encodeTransaction(next), keepUntil(open))
+  if (!moved) throw refusedPresentation('transaction_consumed')
+}
+
+function keepUntil(open: Open): NumericDate {
+  return Math.max(open.transaction.expiresAt, open.now) + RESULT_SECONDS
+}

@@ -1,0 +1,152 @@
+/**
+ * The options of a verifier, read once: identifiers, endpoints, lifetimes, what is announced.
+ *
+ * What decides security has no default. A wrong option stops the start, not the first request.
+ *
+ * Source: OpenID4VP 1.0, sections 5.9.3 and 11; HAIP 1.0, section 5; RFC 8414; RFC 9728.
+ *
+ * @module
+ */
+import { configurationError, parseHttpsUrl } from '@attache/core'
+import { type JwsAlgorithm, parseAlgorithms, type Signer } from '@attache/keys'
+import type { TrustedAttester } from '@attache/oauth'
+import { parseClientIdentifier, x509HashClientIdentifier } from '@attache/openid4vp'
+import type { TrustedIssuer } from './issuer-trust.js'
+
+/** What a verifier is told. */
+export interface VerifierOptions {
+  /** Public origin of the API, never taken from a Host header; also its resource and issuer identifier. */
+  readonly origin: string
+  /** Whose credentials count, per `vct`. Nobody is trusted by default. */
+  readonly trustedIssuers: readonly TrustedIssuer[]
+  /**
+   * Stated, never guessed from what a wallet happened to send. `not-required` lets a query itself say
+   * `require_cryptographic_holder_binding: false`; with `required` such a query stops the start.
+   */
+  readonly keyBinding: 'required' | 'not-required'
+  /** Who vouches for clients of the challenge route; without it that route is not offered. */
+  readonly walletAttesters?: readonly TrustedAttester[]
+  /** Full Client Identifier, prefix included. @default `x509_hash:` of the signer's certificate */
+  readonly clientId?: string
+  /** Where the endpoints lie below the origin. @default `/attache` */
+  readonly path?: string
+  /** Accepted signature algorithms, of issuers, holders and clients. @default ES256 */
+  readonly algorithms?: readonly string[]
+  /** How long an access token lasts, in seconds; at most 300. @default 300 */
+  readonly tokenLifetimeSeconds?: number
+  /** How long a challenge may wait for its presentation, in seconds. @default 120 */
+  readonly challengeLifetimeSeconds?: number
+  /** How long a transaction may wait for its answer, in seconds. @default 300 */
+  readonly transactionLifetimeSeconds?: number
+  /** Greatest age of a KB-JWT, in seconds. @default 300 */
+  readonly keyBindingMaxAgeSeconds?: number
+  /** Whether a credential that names no status is refused. @default false */
+  readonly requireStatus?: boolean
+  /** How long a status list serves beyond its time when it cannot be refreshed, in seconds. @default 0 */
+  readonly staleStatusSeconds?: number
+  /** Whether queries may count array elements, which decoys make undecidable. @default false */
+  readonly allowIndexPaths?: boolean
+}
+
+/** A verifier's options, read. */
+export interface Settings {
+  readonly origin: string
+  readonly clientId: string
+  readonly algorithms: readonly JwsAlgorithm[]
+  readonly keyBinding: 'required' | 'not-required'
+  readonly walletAttesters: readonly TrustedAttester[]
+  readonly allowIndexPaths: boolean
+  readonly endpoints: Endpoints
+  readonly lifetimes: Lifetimes
+}
+
+/** Paths below the origin. */
+export interface Endpoints {
+  readonly challenge: string
+  readonly token: string
+  readonly jwks: string
+  readonly request: string
+  readonly response: string
+  readonly result: string
+  readonly done: string
+}
+
+/** All in seconds. */
+export interface Lifetimes {
+  readonly token: number
+  readonly challenge: number
+  readonly transaction: number
+  readonly requestObject: number
+  readonly code: number
+}
+
+const REQUEST_OBJECT_SECONDS = 300
+const CODE_SECONDS = 60
+
+/**
+ * Reads the options.
+ *
+ * @throws {TypeError} `origin`, `path`, `key_binding`, `lifetime`, `algorithm_refused`, `client_id`,
+ * `signer_certificate`.
+ */
+export function readSettings(options: VerifierOptions, signer: Signer): Settings {
+  const { path = '/attache', keyBinding } = options
+  if (keyBinding !== 'required' && keyBinding !== 'not-required') {
+    throw configurationError('key_binding', 'Say whether keyBinding is required or not-required.')
+  }
+  if (!/^(\/[A-Za-z0-9._~-]+)+$/.test(path)) {
+    throw configurationError(
+      'path',
+      'The path of the endpoints starts with a slash and does not end with one.',
+    )
+  }
+  return {
+    origin: readOrigin(options.origin),
+    clientId: readClientId(options.clientId, signer),
+    algorithms: parseAlgorithms(options.algorithms ?? ['ES256']),
+    keyBinding,
+    walletAttesters: options.walletAttesters ?? [],
+    allowIndexPaths: options.allowIndexPaths ?? false,
+    endpoints: {
+      challenge: `${path}/challenge`,
+      token: `${path}/token`,
+      jwks: `${path}/jwks`,
+      request: `${path}/request`,
+      response: `${path}/response`,
+      result: `${path}/result`,
+      done: `${path}/done`,
+    },
+    lifetimes: {
+      token: seconds(options.tokenLifetimeSeconds ?? 300, 'tokenLifetimeSeconds', 300),
+      challenge: seconds(options.challengeLifetimeSeconds ?? 120, 'challengeLifetimeSeconds', 600),
+      transaction: seconds(options.transactionLifetimeSeconds ?? 300, 'transactionLifetimeSeconds', 3600),
+      requestObject: REQUEST_OBJECT_SECONDS,
+      code: CODE_SECONDS,
+    },
+  }
+}
+
+function readOrigin(text: string): string {
+  const url = parseHttpsUrl(text)
+  if (url !== undefined && url.origin === text) return text
+  throw configurationError('origin', 'The origin is https, host and port, without path or final slash.')
+}
+
+function readClientId(text: string | undefined, signer: Signer): string {
+  const [leaf] = signer.x5c ?? []
+  if (leaf === undefined) {
+    throw configurationError('signer_certificate', 'The signer needs a certificate chain in x5c.')
+  }
+  const own = x509HashClientIdentifier(leaf)
+  if (text === undefined || text === own) return own
+  const { prefix } = parseClientIdentifier(text)
+  if (prefix === 'x509_hash' || prefix === 'redirect_uri') {
+    throw configurationError('client_id', 'The clientId is not the one of the signing certificate.')
+  }
+  return text
+}
+
+function seconds(value: number, name: string, most: number): number {
+  if (Number.isSafeInteger(value) && value > 0 && value <= most) return value
+  throw configurationError('lifetime', `${name} is a whole number of seconds between 1 and ${most}.`)
+}

@@ -1,0 +1,190 @@
+/**
+ * One plain OpenID4VP transaction: from the request to the one answer, and to the one reading of its result.
+ *
+ * Owns its states and their way through the store. Its secrets are apart: whoever reads the store finds no
+ * transaction id and no response code, only their hashes.
+ *
+ * Source: OpenID4VP 1.0, sections 13.3 and 14.
+ *
+ * @module
+ */
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  member,
+  type NumericDate,
+  storeKey,
+} from '@attache/core'
+import { digest } from '@attache/keys'
+import { type DcqlQuery, encodeDcqlQuery, parseDcqlQuery } from '@attache/openid4vp'
+import { PLACE } from './client-authentication.js'
+import { PRESENTATION_REASONS, type PresentationReason } from './errors.js'
+import { encodePresentation, type Presentation, parsePresentation } from './presentation.js'
+
+interface AnyTransaction {
+  /** Hash of the browser or client session that began it; absent when none was named. */
+  readonly session: string | undefined
+  /** When the answer must have come. */
+  readonly expiresAt: NumericDate
+}
+
+/** The request is out; the answer has not come. */
+export interface Requested extends AnyTransaction {
+  readonly state: 'requested'
+  readonly query: DcqlQuery
+  readonly nonce: string
+  /** The `state` parameter. */
+  readonly stateParameter: string
+  readonly responseMode: 'direct_post' | 'direct_post.jwt'
+  /** Private JWK for the one answer; absent where it comes in the clear. */
+  readonly decryptionKey: JsonObject | undefined
+  /** Where the user agent is sent after the answer; absent across devices. */
+  readonly returnUri: string | undefined
+  readonly method: 'get' | 'post'
+  /** Posts that could not be read; a few are borne. */
+  readonly unreadable: number
+}
+
+/** The answer came and held. Keys, nonce and state are gone. */
+export interface Answered extends AnyTransaction {
+  readonly state: 'answered'
+  readonly presentation: Presentation
+  /** Hash of the response code; absent where no redirect was sent. */
+  readonly responseCode: string | undefined
+}
+
+/** The wallet said no, or the answer did not hold. */
+export interface Refused extends AnyTransaction {
+  readonly state: 'refused'
+  readonly reason: PresentationReason | 'denied'
+}
+
+/** The result was read; only that is still known. */
+export interface Redeemed extends AnyTransaction {
+  readonly state: 'redeemed'
+}
+
+/** A transaction. */
+export type Transaction = Requested | Answered | Refused | Redeemed
+
+/** Reading the result ends what is known of it. */
+export function redeemed(from: Answered | Refused): Redeemed {
+  return { state: 'redeemed', session: from.session, expiresAt: from.expiresAt }
+}
+
+/** A posted answer that holds ends the waiting. */
+export function answered(from: Requested, presentation: Presentation, code: string | undefined): Answered {
+  const { session, expiresAt } = from
+  const responseCode = code === undefined ? undefined : digest('sha-256', code)
+  return { state: 'answered', session, expiresAt, presentation, responseCode }
+}
+
+/** A refusal, by the wallet or by us, ends it as well. */
+export function refused(from: Requested, reason: Refused['reason']): Refused {
+  return { state: 'refused', session: from.session, expiresAt: from.expiresAt, reason }
+}
+
+/**
+ * The handle of a transaction in URLs that wallets see. It leads to the record; the transaction id, of which
+ * it is a hash, cannot be found from it.
+ */
+export function transactionHandle(transactionId: string): string {
+  return digest('sha-256', transactionId)
+}
+
+/** Where a transaction is kept. */
+export function transactionKey(handle: string): string {
+  return storeKey({ ...PLACE, kind: 'transaction', id: handle })
+}
+
+/** Writes a transaction for the store. */
+export function encodeTransaction(transaction: Transaction): JsonObject {
+  const { session, expiresAt, state } = transaction
+  const common = { v: 1, state, expiresAt, ...(session === undefined ? {} : { session }) }
+  switch (transaction.state) {
+    case 'redeemed':
+      return common
+    case 'refused':
+      return { ...common, reason: transaction.reason }
+    case 'answered': {
+      const { responseCode } = transaction
+      const code = responseCode === undefined ? {} : { responseCode }
+      return { ...common, presentation: encodePresentation(transaction.presentation), ...code }
+    }
+    case 'requested': {
+      const { decryptionKey, returnUri, nonce, stateParameter, responseMode, method, unreadable } =
+        transaction
+      return {
+        ...common,
+        query: encodeDcqlQuery(transaction.query),
+        nonce,
+        stateParameter,
+        responseMode,
+        method,
+        unreadable,
+        ...(decryptionKey === undefined ? {} : { decryptionKey }),
+        ...(returnUri === undefined ? {} : { returnUri }),
+      }
+    }
+  }
+}
+
+/**
+ * Reads a transaction from the store.
+ *
+ * @returns Nothing for what this version did not write.
+ */
+export function parseTransaction(value: JsonValue): Transaction | undefined {
+  if (!isJsonObject(value) || member(value, 'v') !== 1) return undefined
+  const expiresAt = member(value, 'expiresAt')
+  if (typeof expiresAt !== 'number') return undefined
+  const common = { expiresAt, session: optionalText(value, 'session') }
+  switch (member(value, 'state')) {
+    case 'requested':
+      return parseRequested(value, common)
+    case 'answered': {
+      const presentation = parsePresentation(member(value, 'presentation'))
+      const responseCode = optionalText(value, 'responseCode')
+      return presentation === undefined
+        ? undefined
+        : { ...common, state: 'answered', presentation, responseCode }
+    }
+    case 'refused': {
+      const reason = optionalText(value, 'reason')
+      return reason !== undefined && isReason(reason) ? { ...common, state: 'refused', reason } : undefined
+    }
+    case 'redeemed':
+      return { ...common, state: 'redeemed' }
+    default:
+      return undefined
+  }
+}
+
+function parseRequested(value: JsonObject, common: AnyTransaction): Requested | undefined {
+  const [nonce, stateParameter] = [optionalText(value, 'nonce'), optionalText(value, 'stateParameter')]
+  const decryptionKey = member(value, 'decryptionKey')
+  const unreadable = member(value, 'unreadable')
+  if (nonce === undefined || stateParameter === undefined || typeof unreadable !== 'number') return undefined
+  return {
+    ...common,
+    state: 'requested',
+    query: parseDcqlQuery(member(value, 'query')),
+    nonce,
+    stateParameter,
+    unreadable,
+    responseMode: member(value, 'responseMode') === 'direct_post' ? 'direct_post' : 'direct_post.jwt',
+    method: member(value, 'method') === 'post' ? 'post' : 'get',
+    decryptionKey: isJsonObject(decryptionKey) ? decryptionKey : undefined,
+    returnUri: optionalText(value, 'returnUri'),
+  }
+}
+
+function optionalText(object: JsonObject, name: string): string | undefined {
+  const value = member(object, name)
+  return typeof value === 'string' ? value : undefined
+}
+
+function isReason(text: string): text is Refused['reason'] {
+  return text === 'denied' || Object.hasOwn(PRESENTATION_REASONS, text)
+}

@@ -1,0 +1,124 @@
+/**
+ * A verifier: its routes, its gates, its transactions. Composition only; every rule has its own file.
+ *
+ * @module
+ */
+import {
+  type Clock,
+  configurationError,
+  type Log,
+  type OutboundFetch,
+  type Random,
+  type Route,
+  type Store,
+} from '@attache/core'
+import { createSeal, type Seal, type Signer } from '@attache/keys'
+import { createStatusResolver } from '@attache/status-list'
+import { challengeEndpoint } from './challenge-endpoint.js'
+import { createGate, type Gate } from './gate.js'
+import { createIssuerTrust } from './issuer-trust.js'
+import { metadataEndpoints } from './metadata-endpoints.js'
+import { type ResultRequest, redeemResult, type TransactionResult } from './redeem-result.js'
+import { type ReadRequirement, type Requirement, readRequirement } from './requirement.js'
+import { readSettings, type Settings, type VerifierOptions } from './settings.js'
+import { type StartedTransaction, startTransaction, type TransactionOptions } from './start-transaction.js'
+import { tokenEndpoint } from './token-endpoint.js'
+import { transactionEndpoints } from './transaction-endpoints.js'
+import type { VerifyPresentationDeps } from './verify-presentation.js'
+
+/** With what a verifier works. */
+export interface VerifierDeps {
+  /** Signs requests and access tokens; with a certificate chain in `x5c`. */
+  readonly signer: Signer
+  /** Remembers transactions, codes and what was used once; shared by all processes of one API. */
+  readonly store: Store
+  /** Fetches status lists. */
+  readonly fetch: OutboundFetch
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Seals challenges; to be handed in where several processes serve one API. @default a key of this process */
+  readonly seal?: Seal
+}
+
+/** A verifier. */
+export interface Verifier {
+  /** To be served under the origin. */
+  readonly routes: readonly Route[]
+  /**
+   * Makes the gate of a route and lets its scope be asked for.
+   *
+   * @throws {TypeError} `scope_taken`: the scope stands for another query already; or as `readRequirement`.
+   */
+  requirePresentation(requirement: Requirement): Gate
+  /** Begins a plain OpenID4VP transaction. */
+  startTransaction(options: TransactionOptions): Promise<StartedTransaction>
+  /** Reads the result of a transaction, once. */
+  redeemResult(wanted: ResultRequest): Promise<TransactionResult>
+}
+
+/**
+ * Creates a verifier.
+ *
+ * @throws {TypeError} A code of `readSettings` or `createIssuerTrust`: a wrong option stops the start.
+ */
+export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Verifier {
+  const settings = readSettings(options, deps.signer)
+  const verification = createVerification(options, settings, deps)
+  const seal = deps.seal ?? createSeal([{ id: 'process', key: deps.random(32) }], deps)
+  const requirements = new Map<string, ReadRequirement>()
+  const requirementOf = (scope: string) => requirements.get(scope)
+  const shared = {
+    ...deps,
+    settings,
+    seal,
+    verification,
+    requirementOf,
+    scopes: () => [...requirements.keys()],
+  }
+  const challenge =
+    settings.walletAttesters.length === 0 ? [] : [challengeEndpoint(shared), tokenEndpoint(shared)]
+  return {
+    routes: [...metadataEndpoints(shared), ...challenge, ...transactionEndpoints(shared)],
+    requirePresentation(wanted) {
+      const { requirement, warnings } = readRequirement(wanted, settings)
+      register(requirement, requirements)
+      for (const warning of warnings) deps.log.warn('verifier.query_advice', { scope: wanted.scope, warning })
+      const tokenKeys = [{ ...deps.signer.publicJwk, kid: deps.signer.kid }]
+      return createGate(requirement, { ...shared, ...verification, tokenKeys })
+    },
+    startTransaction: (wanted) => startTransaction(wanted, deps.clock(), shared),
+    redeemResult: (wanted) => redeemResult(wanted, deps.clock(), deps),
+  }
+}
+
+function createVerification(
+  options: VerifierOptions,
+  settings: Settings,
+  deps: VerifierDeps,
+): VerifyPresentationDeps {
+  const { algorithms } = settings
+  return {
+    issuers: createIssuerTrust(options.trustedIssuers),
+    // A list may state a short ttl so that a revocation is felt soon; it is followed to the second.
+    statuses: createStatusResolver(
+      { algorithms, minTtlSeconds: 1, staleIfErrorSeconds: options.staleStatusSeconds ?? 0 },
+      deps,
+    ),
+    algorithms,
+    keyBindingMaxAgeSeconds: options.keyBindingMaxAgeSeconds ?? 300,
+    requireStatus: options.requireStatus ?? false,
+  }
+}
+
+// Several routes may share one requirement; one scope never means two queries.
+function register(requirement: ReadRequirement, requirements: Map<string, ReadRequirement>): void {
+  const known = requirements.get(requirement.scope)
+  if (known !== undefined && JSON.stringify(known.query) !== JSON.stringify(requirement.query)) {
+    throw configurationError(
+      'scope_taken',
+      `The scope ${requirement.scope} stands for another query already.`,
+    )
+  }
+  requirements.set(requirement.scope, requirement)
+}

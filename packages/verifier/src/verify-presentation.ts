@@ -1,0 +1,194 @@
+/**
+ * Judging a response: the one place where presentations become verified claims, whatever route they came by.
+ *
+ * Order: structure, then each presentation (integrity, query, holder binding, status), then the set. What a
+ * wallet filtered is judged again. Nothing is stored here and no nonce is spent; the routes do that.
+ *
+ * Source: OpenID4VP 1.0, sections 8.6 and 14.2; HAIP 1.0, section 6.1.
+ *
+ * @module
+ */
+import type { JsonValue, NumericDate, VerificationError } from '@attache/core'
+import { type JwsAlgorithm, jwkThumbprint } from '@attache/keys'
+import {
+  type CredentialQuery,
+  type DcqlQuery,
+  matchCredential,
+  parseVpToken,
+  satisfyCredentialSets,
+} from '@attache/openid4vp'
+import { type VerifiedSdJwtVc, verifySdJwtVc } from '@attache/sd-jwt'
+import { requireValidStatus, type StatusReference, type StatusResolver } from '@attache/status-list'
+import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
+import type { IssuerTrust } from './issuer-trust.js'
+import { type Presentation, type PresentedCredential, projectClaims } from './presentation.js'
+
+/** One response, with everything it must agree with. */
+export interface PresentationFacts {
+  /** Id of the transaction or challenge that is answered. */
+  readonly transaction: string
+  readonly query: DcqlQuery
+  /** As received. */
+  readonly vpToken: JsonValue
+  /** The nonce of this one request. */
+  readonly nonce: string
+  /** Accepted `aud` values; one, but for the challenge route's two forms. */
+  readonly audiences: readonly string[]
+  readonly now: NumericDate
+}
+
+/** What judging a response needs. */
+export interface VerifyPresentationDeps {
+  /** Whose credentials count. */
+  readonly issuers: IssuerTrust
+  /** Whether credentials are still in force. */
+  readonly statuses: StatusResolver
+  /** Accepted algorithms, of issuers and of holders; exactly what requests announce. */
+  readonly algorithms: readonly JwsAlgorithm[]
+  /** Greatest age of a KB-JWT, in seconds. */
+  readonly keyBindingMaxAgeSeconds: number
+  /** Whether a credential without a status is refused. */
+  readonly requireStatus: boolean
+  /** Hears every step, passed or not; for explaining. */
+  readonly trace?: (step: VerificationStep) => void
+}
+
+/** One step of the judgement. */
+export interface VerificationStep {
+  readonly phase: 'structure' | 'credential' | 'query' | 'status' | 'set'
+  readonly queryId?: string
+  readonly outcome: 'passed' | PresentationReason
+}
+
+/**
+ * Verifies a response.
+ *
+ * @returns The presentation, reduced to the claims that were asked for.
+ * @throws {VerificationError} A reason of `PRESENTATION_REASONS`, the failed check as its cause.
+ *
+ * Source: OpenID4VP 1.0, section 8.6.
+ */
+export async function verifyPresentation(
+  facts: PresentationFacts,
+  deps: VerifyPresentationDeps,
+): Promise<Presentation> {
+  const token = parseVpToken(facts.vpToken, facts.query)
+  deps.trace?.({ phase: 'structure', outcome: 'passed' })
+
+  const accepted: PresentedCredential[] = []
+  let first: VerificationError | undefined
+  for (const query of facts.query.credentials) {
+    for (const text of token.get(query.id) ?? []) {
+      const judged = await judge(text, query, { facts, deps })
+      if ('credential' in judged) accepted.push(judged.credential)
+      else first ??= judged.refusal
+    }
+  }
+  return { transaction: facts.transaction, credentials: completeSet(facts.query, accepted, { deps, first }) }
+}
+
+type Judgement = { readonly credential: PresentedCredential } | { readonly refusal: VerificationError }
+
+// A presentation that fails is set aside; the set check runs on the rest (section 8.6).
+async function judge(text: string, query: CredentialQuery, context: Context): Promise<Judgement> {
+  try {
+    return { credential: await verifyOne(text, query, context) }
+  } catch (cause) {
+    const reason = reasonOf(cause)
+    if (reason === undefined) throw cause
+    context.deps.trace?.({ phase: 'credential', queryId: query.id, outcome: reason })
+    const refusal = refusedPresentation(reason, cause)
+    // A foreign nonce in any presentation spoils the whole response (section 14.2.2).
+    if (reason === 'kb_nonce_mismatch') throw refusal
+    return { refusal }
+  }
+}
+
+interface Context {
+  readonly facts: PresentationFacts
+  readonly deps: VerifyPresentationDeps
+}
+
+async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: Context) {
+  const step = { queryId: query.id, outcome: 'passed' } as const
+  const verified = await verifySdJwtVc(text, expectation(text, query, { facts, deps }))
+  deps.trace?.({ phase: 'credential', ...step })
+
+  const trust = deps.issuers.factsOf(verified.issuerKey)
+  const match = matchCredential(query, {
+    id: verified.credentialHash,
+    format: 'dc+sd-jwt',
+    vct: verified.vct,
+    claims: verified.claims,
+    holderBound: verified.keyBinding !== undefined,
+    authorityKeyIds: trust.authorityKeyIds,
+  })
+  if (!match.matches) throw refusedPresentation(match.reason)
+  deps.trace?.({ phase: 'query', ...step })
+
+  const status = await checkStatus(verified, { now: facts.now, deps, trust: trust.ruleId })
+  deps.trace?.({ phase: 'status', ...step })
+  const bound = verified.keyBinding !== undefined && verified.holderKey !== undefined
+  return {
+    queryId: query.id,
+    issuer: verified.issuer,
+    trust: trust.ruleId,
+    vct: verified.vct,
+    claims: projectClaims(verified.claims, match.paths),
+    holderKey: bound && verified.holderKey !== undefined ? jwkThumbprint(verified.holderKey) : undefined,
+    replayable: !bound,
+    status,
+    expiresAt: verified.expiresAt,
+    credentialHash: verified.credentialHash,
+  }
+}
+
+function expectation(text: string, query: CredentialQuery, { facts, deps }: Context) {
+  // Wanted or not, a proof that came must hold: a broken one is never waved through as "not needed".
+  const bind = query.requireCryptographicHolderBinding || !text.endsWith('~')
+  return {
+    resolveIssuerKey: deps.issuers.resolve,
+    acceptedTypes: query.vctValues,
+    algorithms: deps.algorithms,
+    keyBinding: bind
+      ? { audience: facts.audiences, nonce: facts.nonce, maxAgeSeconds: deps.keyBindingMaxAgeSeconds }
+      : ('not-required' as const),
+    credentialAudience: facts.audiences,
+    now: facts.now,
+  }
+}
+
+// Only after everything else held: a forged credential must not make this server fetch anything.
+async function checkStatus(
+  verified: VerifiedSdJwtVc,
+  context: { readonly now: NumericDate; readonly deps: VerifyPresentationDeps; readonly trust: string },
+): Promise<StatusReference | undefined> {
+  const { deps, now } = context
+  if (verified.status === undefined) {
+    if (deps.requireStatus) throw refusedPresentation('status_unavailable')
+    return undefined
+  }
+  const trust = deps.issuers.statusTrust(context.trust)
+  if (verified.status.mechanism !== 'status_list' || trust === undefined) {
+    throw refusedPresentation('status_unavailable')
+  }
+  const reference = { uri: verified.status.uri, idx: verified.status.idx }
+  requireValidStatus(await deps.statuses.resolve(reference, { trust, now }))
+  return reference
+}
+
+function completeSet(
+  query: DcqlQuery,
+  accepted: readonly PresentedCredential[],
+  context: { readonly deps: VerifyPresentationDeps; readonly first: VerificationError | undefined },
+): readonly PresentedCredential[] {
+  const outcome = satisfyCredentialSets(query, (id) => accepted.some(({ queryId }) => queryId === id))
+  if (outcome.satisfied) {
+    context.deps.trace?.({ phase: 'set', outcome: 'passed' })
+    return accepted.filter(({ queryId }) => outcome.queryIds.includes(queryId))
+  }
+  const reason = query.credentialSets === undefined ? 'query_unsatisfied' : 'credential_set_unsatisfied'
+  context.deps.trace?.({ phase: 'set', outcome: reason })
+  // The check that failed says more than the gap it left.
+  throw context.first ?? refusedPresentation(reason)
+}
