@@ -83,6 +83,13 @@ export function parseCertificate(der: Uint8Array): Certificate | undefined {
   }
 }
 
+/** Whether a certificate is signed with its own key; an equal name alone says little. */
+export function isSelfSigned(certificate: Certificate): boolean {
+  return (
+    certificate.issuerName === certificate.subjectName && certificate.x509.verify(certificate.x509.publicKey)
+  )
+}
+
 function dates(x509: X509Certificate) {
   const [notBefore, notAfter] = [seconds(x509.validFrom), seconds(x509.validTo)]
   return { notBefore, notAfter }

@@ -2,19 +2,17 @@
  * Certificates made here: a root, intermediates, and leaves for signers and TLS servers.
  *
  * For the quickstart, for tests, and for who runs a small CA of his own; a company with a PKI never calls this.
- * Checking certificates is the business of `x509.ts`.
+ * How a certificate is put together is `certificate-making.ts`; checking one is `x509.ts`.
  *
  * Source: RFC 5280, section 4; CA/Browser Forum rules do not apply to private roots.
  *
  * @module
  */
-import 'reflect-metadata'
-import { webcrypto } from 'node:crypto'
 import type { JsonObject, NumericDate, Random } from '@attache/core'
-import * as x509 from '@peculiar/x509'
-import { sha256 } from './digest.js'
-import { type PublicJwk, publicKeyObject } from './jwk.js'
+import { makeCertificate } from './certificate-making.js'
+import type { PublicJwk } from './jwk.js'
 import { importPrivateJwk } from './private-jwk.js'
+import { pemOf } from './x5c.js'
 
 /** A certificate authority with its private key; keep it out of logs. */
 export interface CertificateAuthority {
@@ -72,24 +70,19 @@ export async function createCertificateAuthority(
   options: CertificateAuthorityOptions,
   deps: { random: Random },
 ): Promise<CertificateAuthority> {
-  const { commonName, privateJwk } = options
-  const own = { commonName, privateJwk, spki: spkiOf(importPrivateJwk(privateJwk).publicJwk) }
-  const above = options.issuer === undefined ? undefined : issuerKey(options.issuer)
-  const pathLength = options.pathLength ?? (above === undefined ? undefined : 0)
-  const certificate = await sign({
+  const { commonName, privateJwk, issuer } = options
+  const pathLength = options.pathLength ?? (issuer === undefined ? undefined : 0)
+  const der = await makeCertificate({
     subject: commonName,
-    validity: options,
-    spki: own.spki,
-    issuer: above ?? own,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, pathLength, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-    ],
+    notBefore: options.notBefore,
+    notAfter: options.notAfter,
+    publicJwk: importPrivateJwk(privateJwk).publicJwk,
+    issuer: issuer ?? { commonName, privateJwk },
+    use: pathLength === undefined ? { authority: true } : { authority: true, pathLength },
     random: deps.random,
   })
-  const intermediates =
-    options.issuer === undefined ? [] : [base64(certificate), ...options.issuer.intermediates]
-  return { commonName, pem: pemOf(base64(certificate)), intermediates, privateJwk }
+  const intermediates = issuer === undefined ? [] : [der, ...issuer.intermediates]
+  return { commonName, pem: pemOf(der), intermediates, privateJwk }
 }
 
 /**
@@ -103,117 +96,16 @@ export async function issueCertificate(
   options: CertificateOptions,
   deps: { random: Random },
 ): Promise<IssuedCertificate> {
-  const certificate = await sign({
+  const { dnsNames = [], ipAddresses = [], uris = [], extendedKeyUsages = [] } = options
+  const der = await makeCertificate({
     subject: options.commonName,
-    validity: options,
-    spki: spkiOf(options.publicJwk),
-    issuer: issuerKey(options.issuer),
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      ...alternativeNames(options),
-      ...extendedKeyUsage(options.extendedKeyUsages ?? []),
-    ],
+    notBefore: options.notBefore,
+    notAfter: options.notAfter,
+    publicJwk: options.publicJwk,
+    issuer: options.issuer,
+    use: { authority: false, dnsNames, ipAddresses, uris, extendedKeyUsages },
     random: deps.random,
   })
-  const x5c = [base64(certificate), ...options.issuer.intermediates]
+  const x5c = [der, ...options.issuer.intermediates]
   return { x5c, pem: x5c.map(pemOf).join('') }
-}
-
-/** What of an authority goes into the certificates it signs. */
-interface IssuerKey {
-  readonly commonName: string
-  readonly privateJwk: JsonObject
-  readonly spki: Uint8Array
-}
-
-async function sign(input: {
-  subject: string
-  validity: { notBefore: NumericDate; notAfter: NumericDate }
-  spki: Uint8Array
-  issuer: IssuerKey
-  extensions: x509.Extension[]
-  random: Random
-}): Promise<x509.X509Certificate> {
-  const signing = await signingKey(input.issuer.privateJwk)
-  return x509.X509CertificateGenerator.create(
-    {
-      serialNumber: serialNumber(input.random),
-      subject: [{ CN: [input.subject] }],
-      issuer: [{ CN: [input.issuer.commonName] }],
-      notBefore: new Date(input.validity.notBefore * 1000),
-      notAfter: new Date(input.validity.notAfter * 1000),
-      publicKey: Buffer.from(input.spki),
-      signingKey: signing.key,
-      signingAlgorithm: signing.algorithm,
-      extensions: [
-        ...input.extensions,
-        new x509.SubjectKeyIdentifierExtension(keyIdentifier(input.spki)),
-        new x509.AuthorityKeyIdentifierExtension(keyIdentifier(input.issuer.spki)),
-      ],
-    },
-    webcrypto,
-  )
-}
-
-/** An EC or Ed25519 key as WebCrypto wants it, which is what the certificate library signs with. */
-async function signingKey(privateJwk: JsonObject) {
-  const { keyObject, publicJwk } = importPrivateJwk(privateJwk)
-  const algorithm = signingAlgorithm(publicJwk)
-  const pkcs8 = keyObject.export({ type: 'pkcs8', format: 'der' })
-  return { key: await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']), algorithm }
-}
-
-function signingAlgorithm({ kty, crv = '' }: PublicJwk) {
-  const hash = new Map([
-    ['P-256', 'SHA-256'],
-    ['P-384', 'SHA-384'],
-    ['P-521', 'SHA-512'],
-  ]).get(crv)
-  if (kty === 'EC' && hash !== undefined) return { name: 'ECDSA', namedCurve: crv, hash }
-  if (kty === 'OKP') return { name: 'Ed25519', hash: 'SHA-512' }
-  return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-}
-
-function issuerKey(authority: CertificateAuthority): IssuerKey {
-  const { commonName, privateJwk } = authority
-  return { commonName, privateJwk, spki: spkiOf(importPrivateJwk(privateJwk).publicJwk) }
-}
-
-function spkiOf(jwk: PublicJwk): Uint8Array {
-  return publicKeyObject(jwk).export({ type: 'spki', format: 'der' })
-}
-
-/** Hex of the leftmost 160 bits of a SHA-256, as RFC 7093, section 2, has it. */
-function keyIdentifier(spki: Uint8Array): string {
-  return Buffer.from(sha256(spki).subarray(0, 20)).toString('hex')
-}
-
-/** Positive and 16 bytes long (RFC 5280, section 4.1.2.2). */
-function serialNumber(random: Random): string {
-  const bytes = Uint8Array.from(random(16))
-  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40
-  return Buffer.from(bytes).toString('hex')
-}
-
-function alternativeNames(options: CertificateOptions): x509.Extension[] {
-  const names = [
-    ...(options.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
-    ...(options.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
-    ...(options.uris ?? []).map((value) => ({ type: 'url' as const, value })),
-  ]
-  return names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]
-}
-
-function extendedKeyUsage(usages: readonly string[]): x509.Extension[] {
-  return usages.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...usages])]
-}
-
-function base64(certificate: x509.X509Certificate): string {
-  return Buffer.from(certificate.rawData).toString('base64')
-}
-
-function pemOf(der: string): string {
-  const lines = der.match(/.{1,64}/g) ?? []
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { configurationError } from '@attache/core'
-import type { Certificate } from './certificate.js'
+import { type Certificate, isSelfSigned } from './certificate.js'
 import type { PublicJwk } from './jwk.js'
 import { jwkThumbprint } from './thumbprint.js'
 import { decodeX5c } from './x5c.js'
@@ -22,13 +22,13 @@ import { leafKeyOf } from './x509.js'
  */
 export function requireOwnChain(x5c: readonly string[], publicJwk: PublicJwk): void {
   const [leaf, ...rest] = certificatesOf(x5c)
-  if (leaf === undefined || leaf.issuerName === leaf.subjectName) {
+  if (leaf === undefined || isSelfSigned(leaf)) {
     throw configurationError(
       'self_signed',
       'A signing certificate must be issued by a certificate authority.',
     )
   }
-  if (rest.some(({ issuerName, subjectName }) => issuerName === subjectName)) {
+  if (rest.some(isSelfSigned)) {
     throw configurationError('x5c_anchor', 'Leave the root certificate out of the chain that is sent as x5c.')
   }
   if (jwkThumbprint(leafKeyOf(leaf)) !== jwkThumbprint(publicJwk)) {

@@ -10,7 +10,7 @@
  * @module
  */
 import { configurationError, type NumericDate, VerificationError } from '@attache/core'
-import { type Certificate, parseCertificate } from './certificate.js'
+import { type Certificate, isSelfSigned, parseCertificate } from './certificate.js'
 import { requireCertificateAuthority, requireLeaf, requireValidity } from './certificate-rules.js'
 import { type PublicJwk, parsePublicJwk } from './jwk.js'
 import { decodeX5c, derFromPem } from './x5c.js'
@@ -126,14 +126,15 @@ function validatePath(
 /** A chain that brings its own root proves nothing; peers of the high assurance profile refuse it, so do we. */
 function refuseOwnRoot(chain: readonly Certificate[], anchors: readonly Certificate[]): void {
   chain.forEach((certificate, position) => {
-    if (position === 0 && certificate.issuerName === certificate.subjectName) {
+    const selfSigned = isSelfSigned(certificate)
+    if (position === 0 && selfSigned) {
       throw new VerificationError(
         'certificate_self_signed',
         'The signing certificate must not be self-signed.',
       )
     }
     const isAnchor = anchors.some(({ sha256 }) => sha256 === certificate.sha256)
-    if (isAnchor || certificate.issuerName === certificate.subjectName) {
+    if (isAnchor || selfSigned) {
       throw new VerificationError('certificate_anchor_in_chain', 'Leave the trust anchor out of x5c.')
     }
   })

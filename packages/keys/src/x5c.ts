@@ -62,6 +62,12 @@ export function derFromPem(pem: string): readonly Uint8Array[] {
   return [...blocks].map(([, body = '']) => new Uint8Array(Buffer.from(body, 'base64')))
 }
 
+/** One certificate, standard base64 of DER, as PEM. */
+export function pemOf(der: string): string {
+  const lines = der.match(/.{1,64}/g) ?? []
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+}
+
 /** Strict: the bytes must encode back to the same text. */
 function decodeStandardBase64(text: string): Uint8Array | undefined {
   if (text.length > MAX_CERTIFICATE_CHARACTERS) return undefined
