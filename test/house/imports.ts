@@ -68,7 +68,9 @@ function judgePackage(room: Room, file: SourceFile, specifier: string): string |
   const name = packageOf(specifier)
   if (file.isTest) {
     const allowed = name === room.name || TEST_TOOLS.includes(name)
-    return allowed ? undefined : 'a test beside its source imports its own room only; move it to test/'
+    return allowed
+      ? undefined
+      : `a test beside its source imports its own room only, not ${name}: move it to test/`
   }
   if (name === room.name) return 'a room imports its own files by relative path'
   if (name.startsWith('@attache/')) {

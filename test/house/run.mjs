@@ -9,7 +9,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { printCounts } from '../requirements/requirements.mjs'
 import { INSTALL_COMMAND, installationIsInStep, markInstallation } from './installation.mjs'
@@ -101,7 +101,7 @@ function main() {
   if (installationIsInStep(ROOT)) {
     console.log('✓ installed packages are in step with the lock file')
   } else {
-    if (!requiredStep('install the packages of the lock file', [npx(), ...INSTALL_COMMAND])) return finish([])
+    if (!requiredStep('install the packages of the lock file', ['npx', ...INSTALL_COMMAND])) return finish([])
     markInstallation(ROOT)
   }
 
@@ -133,10 +133,4 @@ function main() {
   finish(counts)
 }
 
-/** npm's own npx: beside node where npm was installed with it, else from PATH. */
-function npx() {
-  return process.platform === 'win32' ? 'npx.cmd' : 'npx'
-}
-
-process.chdir(dirname(join(ROOT, 'package.json')))
 main()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ROOMS } from './rooms.js'
 import { parseSource, sourcesBelow } from './source-files.js'
-import { exportedNames, judgeDocumentation, judgeIndex, judgeZodTypes } from './surface.js'
+import { exportedNames, judgeDocumentation, judgeIndex, judgeZodTypes, judgeZodUse } from './surface.js'
 
 const packages = ROOMS.filter((room) => room.folder.startsWith('packages/'))
 
@@ -24,6 +24,7 @@ describe('public surface', () => {
 
   test.each(packages)('$name keeps the types of zod inside', (room) => {
     expect(judgeZodTypes(sourcesBelow(`${room.folder}/src`))).toEqual([])
+    expect(judgeZodUse(sourcesBelow(`${room.folder}/src`))).toEqual([])
   })
 })
 
@@ -85,6 +86,15 @@ describe('judgeZodTypes can fail', () => {
   test('lets a schema stay inside its file', () => {
     expect(
       judge('const schema = z.object({})\nexport function parse(x: unknown): A { return schema.parse(x) }'),
+    ).toEqual([])
+  })
+
+  test('for a file that imports zod and parses nothing', () => {
+    const judge = (text: string) => judgeZodUse([parseSource('packages/oauth/src/a.ts', text)])
+
+    expect(judge(`import { z } from 'zod'\nconst schema = z.string()`)).toHaveLength(1)
+    expect(
+      judge(`import { z } from 'zod'\nexport function parseA(x: unknown) { return z.string().parse(x) }`),
     ).toEqual([])
   })
 })

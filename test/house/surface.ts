@@ -5,6 +5,7 @@
  */
 import { dirname, join } from 'node:path/posix'
 import ts from 'typescript'
+import { collectImports } from './imports.js'
 import { nodesOf, place, type SourceFile } from './source-files.js'
 
 export interface ExportedName {
@@ -105,6 +106,19 @@ export function judgeDocumentation(index: SourceFile, files: readonly SourceFile
     const documented = ts.getJSDocCommentsAndTags(declaration.node).some(ts.isJSDoc)
     return documented ? [] : [`${place(declaration.file, declaration.node)} ${name} has no docstring`]
   })
+}
+
+/** zod judges unknown input and nothing else: a file that imports it has a `parse…` function. */
+export function judgeZodUse(files: readonly SourceFile[]): readonly string[] {
+  return files
+    .filter((file) => !file.isTest && collectImports(file).some(({ specifier }) => specifier === 'zod'))
+    .filter((file) => !nodesOf(file.tree).some((node) => isNamedParse(node)))
+    .map((file) => `${file.path} imports zod and parses nothing`)
+}
+
+function isNamedParse(node: ts.Node): boolean {
+  const named = ts.isFunctionDeclaration(node) || ts.isVariableDeclaration(node)
+  return named && /^(parse|read|migrate)/.test(node.name?.getText() ?? '')
 }
 
 /** Types of zod do not leave the file that parses. */
