@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { collectImports, packageOf } from './imports.js'
+import { workspaceFolders } from './installation.mjs'
 import {
   installedVersions,
   judgeDependencies,
@@ -51,7 +52,7 @@ describe('package.json', () => {
   })
 
   test('every version is exact and no field names a package manager', () => {
-    const manifests = [readManifest(''), ...ROOMS.map((room) => readManifest(room.folder))]
+    const manifests = workspaceFolders(ROOT).map(readManifest)
 
     expect(manifests.flatMap(judgeVersions)).toEqual([])
     expect(manifests.filter((manifest) => manifest.packageManager !== undefined)).toEqual([])
