@@ -1,9 +1,12 @@
-import { type JsonValue, systemRandom } from '@attache/core'
+import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { createEnvelope } from './envelope.js'
+import { createEnvelope, type Envelope } from './envelope.js'
 import { createPassphraseParameters, deriveMasterKey } from './passphrase.js'
 
-const deps = { random: systemRandom }
+type JsonValue = Parameters<Envelope['seal']>[0]
+
+const random = (byteCount: number) => new Uint8Array(randomBytes(byteCount))
+const deps = { random }
 const [old, fresh] = [
   { id: 'm1', key: new Uint8Array(32).fill(1) },
   { id: 'm2', key: new Uint8Array(32).fill(2) },

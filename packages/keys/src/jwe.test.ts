@@ -1,7 +1,5 @@
 import { inspect } from 'node:util'
 import { deflateRawSync } from 'node:zlib'
-import { encodeBase64url, type JsonObject, utf8 } from '@attache/core'
-import { CompactEncrypt, compactDecrypt, importJWK } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { chooseEncryptionKey, createDecryptionKey, generateDecryptionKey } from './decryption-key.js'
 import { decryptJwe, encryptJwe } from './jwe.js'
@@ -9,17 +7,17 @@ import { agreeOnKey } from './jwe-content.js'
 import { publicKeyObject } from './jwk.js'
 import { importPrivateJwk } from './private-jwk.js'
 
+type JsonObject = Awaited<ReturnType<typeof decryptJwe>>['header']
+
+const utf8 = (text: string) => new Uint8Array(Buffer.from(text))
+const encodeBase64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+
 const key = generateDecryptionKey({ kid: 'enc-1' })
 const other = generateDecryptionKey()
 const ENCS = ['A128GCM', 'A256GCM'] as const
 const message = utf8('{"vp_token":{}}')
 const expected = { keys: [key, other], encs: ENCS }
 const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString()
-
-const foreign = async (header: JsonObject, plaintext = message, recipient = key) =>
-  new CompactEncrypt(plaintext)
-    .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A256GCM', kid: recipient.kid, ...header })
-    .encrypt(await importJWK({ ...recipient.publicJwk }, 'ECDH-ES'))
 
 /** A message whose header was changed after encryption: good enough for all checks before decryption. */
 async function withHeader(change: JsonObject): Promise<string> {
@@ -40,20 +38,6 @@ describe('encryptJwe and decryptJwe', () => {
     await expect(decryptJwe(jwe, { ...expected, keys: [other] })).rejects.toMatchObject({
       code: 'jwe_key_unknown',
     })
-  })
-
-  test.each(ENCS)('agree with another implementation on %s, both ways', async (enc) => {
-    const party = { apu: encodeBase64url(utf8('Alice')), apv: encodeBase64url(utf8('Bob')) }
-    const ours = await encryptJwe(message, { jwk: key.publicJwk, enc, ...party })
-    const read = await compactDecrypt(ours, await importJWK({ ...key.privateJwk }, 'ECDH-ES'))
-    expect(textOf(read.plaintext)).toBe(textOf(message))
-    expect(read.protectedHeader).toMatchObject(party)
-
-    const theirs = await new CompactEncrypt(message)
-      .setProtectedHeader({ alg: 'ECDH-ES', enc, kid: key.kid, ...party })
-      .setKeyManagementParameters({ apu: utf8('Alice'), apv: utf8('Bob') })
-      .encrypt(await importJWK({ ...key.publicJwk }, 'ECDH-ES'))
-    expect(textOf((await decryptJwe(theirs, expected)).plaintext)).toBe(textOf(message))
   })
 
   test('derive the key that RFC 7518, Appendix C, prints', () => {
@@ -90,7 +74,9 @@ describe('encryptJwe and decryptJwe', () => {
       code: 'jwe_key_unknown',
     })
     const twins = { ...expected, keys: [key, createDecryptionKey(key.privateJwk)] }
-    await expect(decryptJwe(await foreign({}), twins)).rejects.toMatchObject({ code: 'jwe_key_unknown' })
+    await expect(
+      decryptJwe(await encryptJwe(message, { jwk: key.publicJwk, enc: 'A256GCM' }), twins),
+    ).rejects.toMatchObject({ code: 'jwe_key_unknown' })
   })
 
   test('refuse algorithms, encryptions, extensions and compression that were not offered', async () => {

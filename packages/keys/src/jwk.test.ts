@@ -1,5 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { isJsonObject, type JsonObject } from '@attache/core'
 import { describe, expect, test } from 'vitest'
 import { bareJwk, parsePublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
@@ -9,10 +8,9 @@ import { jwkThumbprint } from './thumbprint.js'
 
 const key = createSoftwareSigner(generatePrivateJwk('ES256')).publicJwk
 
-function rsa(modulusLength: number, publicExponent = 65_537): JsonObject {
+function rsa(modulusLength: number, publicExponent = 65_537) {
   const pair = generateKeyPairSync('rsa', { modulusLength, publicExponent })
-  const jwk: unknown = pair.publicKey.export({ format: 'jwk' })
-  return isJsonObject(jwk) ? jwk : {}
+  return pair.publicKey.export({ format: 'jwk' })
 }
 
 const refusal = (code: string) => expect.objectContaining({ code })

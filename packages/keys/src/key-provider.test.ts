@@ -1,51 +1,62 @@
+import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
-import { createMemoryStore, systemRandom } from '@attache/core'
 import { describe, expect, test } from 'vitest'
 import { createEnvelope } from './envelope.js'
 import { parseJws, signJws, verifyJws } from './jws.js'
-import { createSoftwareKeyProvider } from './key-provider.js'
+import { createSoftwareKeyProvider, type SoftwareKeyProviderDeps } from './key-provider.js'
 import { generatePrivateJwk, privateJwkFromPem, privateJwkToPem } from './private-jwk.js'
 import { createSoftwareSigner } from './signer.js'
 import { jwkThumbprint } from './thumbprint.js'
 
-const NOW = 1_790_000_000
-const random = systemRandom
+const random = (byteCount: number) => new Uint8Array(randomBytes(byteCount))
 const envelope = createEnvelope([{ id: 'm1', key: new Uint8Array(32).fill(1) }], { random })
 
+type StoredValue = NonNullable<Awaited<ReturnType<SoftwareKeyProviderDeps['store']['get']>>>
+
+/** The provider over a plain map: the store exam is not the subject here. */
 function provider() {
-  const store = createMemoryStore({ clock: () => NOW })
-  return { store, keys: createSoftwareKeyProvider({ room: 'wallet' }, { store, envelope, random }) }
+  const entries = new Map<string, StoredValue>()
+  const store: SoftwareKeyProviderDeps['store'] = {
+    get: async (key) => entries.get(key),
+    putIfAbsent: async (key, value) =>
+      !entries.has(key) && entries.set(key, { value, version: '1' }).has(key),
+    take: async (key) => {
+      const found = entries.get(key)
+      entries.delete(key)
+      return found
+    },
+  }
+  return { entries, keys: createSoftwareKeyProvider({ room: 'wallet' }, { store, envelope, random }) }
 }
 
 describe('createSoftwareKeyProvider', () => {
   test('signs with a key that survives only sealed', async () => {
-    const { store, keys } = provider()
+    const { entries, keys } = provider()
     const { ref, publicJwk } = await keys.generate('ES256')
     const signer = await keys.signer(ref)
     expect(signer).toMatchObject({ alg: 'ES256', publicJwk, kid: jwkThumbprint(publicJwk) })
     const jws = parseJws(await signJws({ header: { typ: 'x' }, payload: {} }, signer))
     expect(() => verifyJws(jws, { typ: 'x', algorithms: ['ES256'], key: publicJwk })).not.toThrow()
 
-    const [entry] = await store.list('t/default/wallet/key/')
-    expect(entry?.key).toBe(`t/default/wallet/key/${ref}`)
-    expect(JSON.stringify(entry)).not.toMatch(/"d"|"kty"/)
+    expect([...entries.keys()]).toEqual([`t/default/wallet/key/${ref}`])
+    expect(JSON.stringify([...entries])).not.toMatch(/"d"|"kty"/)
   })
 
   test('does not open a record that was copied to another reference', async () => {
-    const { store, keys } = provider()
+    const { entries, keys } = provider()
     const [one, two] = [await keys.generate('ES256'), await keys.generate('ES256')]
-    const stolen = await store.get(`t/default/wallet/key/${one.ref}`)
-    await store.put(`t/default/wallet/key/${two.ref}`, stolen?.value ?? null)
+    const stolen = entries.get(`t/default/wallet/key/${one.ref}`)
+    entries.set(`t/default/wallet/key/${two.ref}`, stolen ?? { value: null, version: '1' })
     await expect(keys.signer(two.ref)).rejects.toMatchObject({ code: 'record_changed' })
   })
 
   test('knows nothing of a destroyed key, and destroys twice without complaint', async () => {
-    const { store, keys } = provider()
+    const { entries, keys } = provider()
     const { ref } = await keys.generate('EdDSA')
     await keys.destroy(ref)
     await keys.destroy(ref)
     await expect(keys.signer(ref)).rejects.toThrow(RangeError)
-    expect(await store.list('t/')).toEqual([])
+    expect(entries.size).toBe(0)
   })
 })
 

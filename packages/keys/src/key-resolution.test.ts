@@ -1,23 +1,21 @@
-import {
-  type JsonObject,
-  type JsonValue,
-  type LogFields,
-  type OutboundFetch,
-  SILENT_LOG,
-  systemRandom,
-} from '@attache/core'
+import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createCertificateAuthority, issueCertificate } from './certificates.js'
 import { issuerMetadataUrl } from './issuer-metadata.js'
 import { createJwksCache } from './jwks-cache.js'
-import { createIssuerKeys, type IssuerTrust } from './key-resolution.js'
+import { createIssuerKeys, type IssuerKeys, type IssuerTrust } from './key-resolution.js'
 import { generatePrivateJwk } from './private-jwk.js'
 import { createSoftwareSigner } from './signer.js'
 import { createAnchors } from './x509.js'
 
+type JsonObject = Parameters<IssuerKeys['resolve']>[0]['header']
+type KeysDeps = Parameters<typeof createIssuerKeys>[1]
+type Log = NonNullable<KeysDeps['log']>
+type LogFields = Parameters<Log['info']>[1]
+
 const NOW = 1_790_000_000
 const DAY = 86_400
-const deps = { random: systemRandom }
+const deps = { random: (byteCount: number) => new Uint8Array(randomBytes(byteCount)) }
 const times = { notBefore: NOW - DAY, notAfter: NOW + DAY }
 
 const ISSUER = 'https://hr.acme.example/people'
@@ -28,7 +26,7 @@ const [first, second] = [newKey(), newKey()]
 const set = (...keys: JsonObject[]) => ({ keys })
 
 interface Answer {
-  readonly body: JsonValue
+  readonly body: unknown
   readonly status?: number
   readonly type?: string
 }
@@ -36,7 +34,7 @@ interface Answer {
 /** A network of fixed answers that counts its calls; an absent answer is an outage. */
 function network(answers: Record<string, Answer | undefined>) {
   const calls: string[] = []
-  const fetch: OutboundFetch = async (url) => {
+  const fetch: KeysDeps['fetch'] = async (url) => {
     calls.push(url)
     const answer = answers[url]
     if (answer === undefined) throw new Error('unreachable')
@@ -188,9 +186,10 @@ describe('createIssuerKeys with jwt-vc-issuer', () => {
   })
 
   test('ignores a key with private members and raises the alarm [VC-K-09]', async () => {
-    const alarms: (LogFields | undefined)[] = []
-    const log = {
-      ...SILENT_LOG,
+    const alarms: unknown[] = []
+    const log: Log = {
+      info: () => {},
+      warn: () => {},
       error: (event: string, fields?: LogFields) => alarms.push({ event, ...fields }),
     }
     const jwks = set({ ...first, kid: 'a', d: 'AAAA' }, { ...second, kid: 'b' })

@@ -1,9 +1,10 @@
-import { systemRandom } from '@attache/core'
+import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createSeal } from './seal.js'
 
 const NOW = 1_790_000_000
-const deps = { random: systemRandom }
+const random = (byteCount: number) => new Uint8Array(randomBytes(byteCount))
+const deps = { random }
 const [old, fresh] = [
   { id: 'k1', key: new Uint8Array(32).fill(1) },
   { id: 'k2', key: new Uint8Array(32).fill(2) },

@@ -1,14 +1,19 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { systemRandom } from '@attache/core'
+import {
+  createAnchors,
+  createCertificateAuthority,
+  createSoftwareSigner,
+  generatePrivateJwk,
+  issueCertificate,
+  parseX5c,
+  sha256,
+  verifyCertificateChain,
+  x5cFromPem,
+} from '@attache/keys'
 import * as x509 from '@peculiar/x509'
 import { describe, expect, test } from 'vitest'
-import { createCertificateAuthority, issueCertificate } from './certificates.js'
-import { sha256 } from './digest.js'
-import { generatePrivateJwk } from './private-jwk.js'
-import { createSoftwareSigner } from './signer.js'
-import { parseX5c, x5cFromPem } from './x5c.js'
-import { createAnchors, verifyCertificateChain } from './x509.js'
 
 const NOW = 1_790_000_000
 const DAY = 86_400
