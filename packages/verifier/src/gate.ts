@@ -10,6 +10,7 @@
  */
 import {
   type Clock,
+  type JsonObject,
   type Log,
   type NumericDate,
   ProtocolError,
@@ -28,14 +29,14 @@ import {
   verifyAccessToken,
   verifyDpopProof,
 } from '@attache/oauth'
-import type { StatusResolver } from '@attache/status-list'
+import type { StatusReference, StatusResolver } from '@attache/status-list'
 import { PLACE } from './client-authentication.js'
 import { type ProblemCode, reasonOf } from './errors.js'
 import type { IssuerTrust } from './issuer-trust.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
 import { problemResponse } from './problem.js'
 import { PRESENTATION_CLAIM } from './redeem-code.js'
-import { decideCall, type ReadRequirement, type Refusal } from './requirement.js'
+import { credentialOfFirstQuery, decideCall, type ReadRequirement, type Refusal } from './requirement.js'
 import type { Settings } from './settings.js'
 
 /** What a gate needs. */
@@ -53,11 +54,43 @@ export interface GateDeps {
 
 /** Let in, with what was presented; or kept out, with the answer to send. */
 export type GateOutcome =
-  | { readonly allowed: true; readonly presentation: Presentation; readonly transaction: string }
+  | { readonly allowed: true; readonly presentation: AcceptedPresentation }
   | { readonly allowed: false; readonly response: Response }
 
 /** Judges calls to one route. */
 export type Gate = (request: Request) => Promise<GateOutcome>
+
+/** What the handler of a guarded route sees. */
+export interface AcceptedPresentation {
+  /** Claims of the first credential query: exactly what this API learned of it. */
+  readonly claims: JsonObject
+  /** Who issued that credential; with a claim of identity, only the pair is unique. */
+  readonly issuer: string
+  /** RFC 7638 thumbprint of its bound key; absent without holder binding. */
+  readonly holderKey: string | undefined
+  /** Where its status is kept; it was good at this call. */
+  readonly status: StatusReference | undefined
+  /** Id of this call in the log. */
+  readonly transaction: string
+  /** Everything that was presented, credential by credential. */
+  readonly credentials: readonly PresentedCredential[]
+}
+
+function accept(
+  { credentials }: Presentation,
+  requirement: ReadRequirement,
+  transaction: string,
+): AcceptedPresentation {
+  const first = credentialOfFirstQuery(requirement, credentials)
+  return {
+    claims: first?.claims ?? {},
+    issuer: first?.issuer ?? '',
+    holderKey: first?.holderKey,
+    status: first?.status,
+    transaction,
+    credentials,
+  }
+}
 
 interface Denial {
   readonly code: ProblemCode
@@ -79,7 +112,7 @@ export function createGate(requirement: ReadRequirement, deps: GateDeps): Gate {
     if ('presentation' in judged) {
       const { presentation } = judged
       deps.log.info('verifier.gate.allowed', { transaction, scope, presented: presentation.transaction })
-      return { allowed: true, presentation, transaction }
+      return { allowed: true, presentation: accept(presentation, requirement, transaction) }
     }
     deps.log.warn('verifier.gate.refused', { transaction, scope, code: judged.code })
     return { allowed: false, response: problemResponse({ ...judged, scope, transaction }, deps.settings) }

@@ -5,7 +5,7 @@
  */
 export type { PresentationReason, ProblemCode } from './errors.js'
 export { PRESENTATION_REASONS, PROBLEMS, VERIFIER_STATUSES } from './errors.js'
-export type { Gate, GateOutcome } from './gate.js'
+export type { AcceptedPresentation, Gate, GateOutcome } from './gate.js'
 export type { TrustedIssuer } from './issuer-trust.js'
 export type { Presentation, PresentedCredential } from './presentation.js'
 export { PRESENTATION_CLAIM } from './redeem-code.js'

@@ -137,6 +137,18 @@ function hasOne(claims: JsonObject, name: string, values: readonly JsonValue[]):
   return value !== undefined && values.includes(value)
 }
 
+/**
+ * The credential that answers the first credential query. Claims of several credentials are never merged:
+ * a name would no longer say who vouches for it.
+ */
+export function credentialOfFirstQuery(
+  requirement: ReadRequirement,
+  credentials: readonly PresentedCredential[],
+): PresentedCredential | undefined {
+  const [first] = requirement.query.credentials
+  return credentials.find(({ queryId }) => queryId === first?.id)
+}
+
 /** The outcome of a decision. */
 export type DecisionOutcome =
   | { readonly allowed: true }
@@ -150,8 +162,7 @@ export async function decideCall(
   presentation: Presentation,
   call: { readonly method: string; readonly url: string },
 ): Promise<DecisionOutcome> {
-  const [first] = requirement.query.credentials
-  const own = presentation.credentials.find(({ queryId }) => queryId === first?.id)
+  const own = credentialOfFirstQuery(requirement, presentation.credentials)
   try {
     const context = { ...call, credentials: presentation.credentials }
     const decided = await requirement.decide(own?.claims ?? {}, context)
