@@ -4,6 +4,8 @@
  * @module
  */
 
+export type { CedarPdpOptions } from './cedar.js'
+export { createCedarPdp } from './cedar.js'
 export type { Pdp, PolicyDecision, PolicyEntity, PolicyReason, PolicyRequest } from './decision.js'
 export { POLICY_REASONS } from './decision.js'
 export type { ConditionOperator, EntityPattern, Rule, RuleCondition } from './rule.js'
