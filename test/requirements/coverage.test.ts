@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { readReport } from '../house/report.mjs'
+import { sourcesBelow } from '../house/source-files.js'
 import {
   coveredIds,
+  idsOf,
   judgeTable,
   judgeTitles,
   readCeilings,
@@ -13,7 +15,10 @@ import {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { outcomes } = readReport(join(root, 'report', 'tests.json'))
-const covered = coveredIds(outcomes)
+const leftOut = (process.env['ATTACHE_LEFT_OUT'] ?? '').split(',').filter((folder) => folder !== '')
+// A suite left out for want of a system package still shows its rows on a build machine, where nothing is left out.
+const elsewhere = leftOut.flatMap(sourcesBelow).flatMap((file) => idsOf(file.text))
+const covered = new Set([...coveredIds(outcomes), ...elsewhere])
 const tables = readTables()
 const ceilings = readCeilings()
 
