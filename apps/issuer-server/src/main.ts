@@ -1,6 +1,49 @@
+#!/usr/bin/env node
 /**
- * The issuer as a server.
+ * The command `attache-issuer`.
  *
  * @module
  */
-export {}
+import { Command } from 'commander'
+import { serve } from './serve.js'
+import { describeFailure } from './start-up-error.js'
+
+const program = new Command('attache-issuer')
+  .description('Issues role credentials to agents over OpenID4VCI.')
+  .version('0.1.0')
+
+program
+  .command('serve')
+  .description('Start the issuer; ends on SIGINT or SIGTERM.')
+  .requiredOption('--config <file>', 'configuration file (JSON, version 1)')
+  .option('--json', 'say what happens as JSON')
+  .action(async (options: { config: string; json?: boolean }) => {
+    try {
+      const server = await serve(options.config)
+      announce(server, options.json === true)
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+        process.once(signal, () => {
+          server.close().finally(() => process.exit(0))
+        })
+      }
+    } catch (error) {
+      const failure = describeFailure(error)
+      process.stderr.write(
+        options.json === true
+          ? `${JSON.stringify({ error: failure.code, message: failure.message })}\n`
+          : `attache-issuer: ${failure.message}\n`,
+      )
+      process.exitCode = 1
+    }
+  })
+
+function announce(server: Awaited<ReturnType<typeof serve>>, asJson: boolean): void {
+  const { credentialIssuer, listen, management } = server
+  process.stdout.write(
+    asJson
+      ? `${JSON.stringify({ ready: true, credential_issuer: credentialIssuer, listen, management })}\n`
+      : `${credentialIssuer} is ready on ${listen.host}:${listen.port}; management on ${management.host}:${management.port}.\n`,
+  )
+}
+
+await program.parseAsync()

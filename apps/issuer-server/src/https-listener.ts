@@ -1,0 +1,157 @@
+/**
+ * A listener: carries routes over node:https.
+ *
+ * Owns TLS settings, limits, and turning Node's messages into `Request` and `Response`. The URL of a request
+ * is made from the configured origin, never from the Host header.
+ *
+ * Source: FAPI 2.0 Security Profile, section 5.2.2 (TLS suites); RFC 9110, section 5.3 (repeated fields).
+ *
+ * @module
+ */
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { json, type Log, type Router } from '@attache/core'
+import type { ListenerConfiguration } from './configuration.js'
+import type { ConfiguredFiles } from './files.js'
+import { systemFailure } from './start-up-error.js'
+
+/** A listener that is up. */
+export interface RunningListener {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** What a listener needs. */
+export interface ListenerDeps {
+  readonly files: ConfiguredFiles
+  readonly log: Log
+}
+
+// TLS 1.2 with what BCP 195 recommends and FAPI 2.0 allows; TLS 1.3 has no weak suite and is preferred.
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+].join(':')
+
+// Two attestation JWTs with certificate chains and a DPoP proof must fit.
+const MAX_HEADER_BYTES = 65_536
+const MAX_BODY_BYTES = 4_194_304
+
+/**
+ * Starts a listener.
+ *
+ * @param origin What clients see before the path.
+ * @throws {TypeError} `port_in_use`, `start_up_failed`: one line that says what to do.
+ */
+export async function startListener(
+  configuration: ListenerConfiguration,
+  served: { readonly origin: string; readonly router: Router },
+  deps: ListenerDeps,
+): Promise<RunningListener> {
+  const server = createServer(configuration, deps.files)
+  server.headersTimeout = 10_000
+  server.requestTimeout = 30_000
+  server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    answer(incoming, outgoing, served).catch(() => {
+      // The peer went away in the middle, or sent more than is read; there is nobody left to answer.
+      deps.log.warn('listener.broken_exchange', {})
+      outgoing.destroy()
+    })
+  })
+  await listen(server, configuration)
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : configuration.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      }),
+  }
+}
+
+function createServer(configuration: ListenerConfiguration, files: ConfiguredFiles): Server {
+  const { tls } = configuration
+  if (tls === undefined) return createHttpServer({ maxHeaderSize: MAX_HEADER_BYTES })
+  try {
+    return createHttpsServer({
+      cert: files.text(tls.certificate),
+      key: files.text(tls.key),
+      minVersion: 'TLSv1.2',
+      ciphers: CIPHERS,
+      honorCipherOrder: true,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    })
+  } catch (error) {
+    if (error instanceof TypeError) throw error
+    throw systemFailure(error, `The TLS certificate ${files.path(tls.certificate)} or its key`)
+  }
+}
+
+function listen(server: Server, { host, port }: ListenerConfiguration): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(systemFailure(error, `Port ${port} on ${host}`)))
+    server.listen(port, host, () => resolve())
+  })
+}
+
+async function answer(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  served: { readonly origin: string; readonly router: Router },
+): Promise<void> {
+  const body = await readAll(incoming)
+  if (body === undefined) return send(outgoing, json(413, { error: 'request_too_large' }))
+  const request = toRequest(incoming, body, served.origin)
+  if (request === undefined) return send(outgoing, json(400, { error: 'invalid_request' }))
+  await send(outgoing, (await served.router(request)) ?? json(404, { error: 'not_found' }))
+}
+
+function toRequest(incoming: IncomingMessage, body: Buffer, origin: string): Request | undefined {
+  const { method = 'GET', url = '/', rawHeaders } = incoming
+  const headers = new Headers()
+  try {
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
+    }
+    // Only the path and query are the client's; an absolute-form target brings its own host and is refused.
+    if (!url.startsWith('/')) return undefined
+    const bare = method === 'GET' || method === 'HEAD'
+    return new Request(`${origin}${url}`, bare ? { method, headers } : { method, headers, body })
+  } catch {
+    return undefined // A method or header that the platform does not take.
+  }
+}
+
+/** The whole body; undefined when it is larger than any endpoint reads. */
+async function readAll(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of incoming) {
+    const bytes = Buffer.from(chunk)
+    size += bytes.length
+    if (size > MAX_BODY_BYTES) return undefined
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks)
+}
+
+async function send(outgoing: ServerResponse, response: Response): Promise<void> {
+  const body = Buffer.from(await response.arrayBuffer())
+  const headers: Record<string, string | string[]> = {}
+  response.headers.forEach((value, name) => {
+    headers[name] = value
+  })
+  if (body.length > 0 || response.status !== 204) headers['content-length'] = String(body.length)
+  outgoing.writeHead(response.status, headers)
+  outgoing.end(body)
+}

@@ -1,0 +1,134 @@
+/**
+ * The management API: what an operator does with the issuer.
+ *
+ * Owns the routes under `/manage/v1/` and their bearer token. Served on a listener of its own, on this
+ * machine only. Every operation itself is the issuer's or the directory's.
+ *
+ * @module
+ */
+import {
+  type Clock,
+  endpoint,
+  equalText,
+  type JsonObject,
+  json,
+  type Log,
+  NO_STORE,
+  ProtocolError,
+  type Random,
+  type Route,
+  type RouteHandler,
+  readBody,
+  readJson,
+} from '@attache/core'
+import {
+  type CreatedOffer,
+  type Directory,
+  type ImportReport,
+  ISSUER_MANAGEMENT_ERRORS,
+  type Issuer,
+  type RegisterEntry,
+} from '@attache/issuer'
+import { makeCredentialOffer } from '@attache/openid4vci'
+import { type CsvRows, parseCsvRows } from './csv-rows.js'
+import { parseOfferRequest, parseStatusRequest } from './management-request.js'
+
+/** What the management API works with. */
+export interface ManagementDeps {
+  readonly issuer: Issuer
+  readonly directory: Directory
+  readonly token: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+const MAX_CSV_BYTES = 4_194_304
+const MAX_JSON_BYTES = 65_536
+const PAGE = 500
+const PERSON_COLUMNS = ['employee_id', 'family_name', 'given_name', 'email', 'role', 'region', 'department']
+
+/** The routes of the management API. */
+export function managementRoutes(deps: ManagementDeps): readonly Route[] {
+  const { issuer, directory, clock } = deps
+  const body = (request: Request) => readJson(request, { maxBytes: MAX_JSON_BYTES })
+  return [
+    guarded(deps, 'POST', 'people', async (request) => {
+      const read = parseCsvRows(await csvBody(request), PERSON_COLUMNS)
+      return json(200, reportBody(read, await directory.importPeople(read.rows, clock())), NO_STORE)
+    }),
+    guarded(deps, 'POST', 'agents', async (request) => {
+      const read = parseCsvRows(await csvBody(request), ['agent', 'owner', 'purpose'])
+      return json(200, reportBody(read, await directory.importAgents(read.rows, clock())), NO_STORE)
+    }),
+    guarded(deps, 'POST', 'offers', async (request) => {
+      const now = clock()
+      const created = await issuer.createOffer(parseOfferRequest(await body(request)), now)
+      return json(201, offerBody(created, now), NO_STORE)
+    }),
+    guarded(deps, 'POST', 'credentials/status', async (request) => {
+      const { query, status } = parseStatusRequest(await body(request))
+      const changed = await issuer.changeStatus(query, status)
+      return json(200, { changed: changed.map((entry) => entry.id), status }, NO_STORE)
+    }),
+    guarded(deps, 'GET', 'credentials', async (request) => {
+      const after = new URL(request.url).searchParams.get('after') ?? undefined
+      const entries = await issuer.listCredentials({ after, limit: PAGE })
+      const next = entries.length === PAGE ? { next: entries.at(-1)?.id ?? '' } : {}
+      return json(200, { credentials: entries.map(entryBody), ...next }, NO_STORE)
+    }),
+  ]
+}
+
+function guarded(deps: ManagementDeps, method: Route['method'], path: string, work: RouteHandler): Route {
+  const statuses = { ...ISSUER_MANAGEMENT_ERRORS, unauthorized: 401, unsupported_media_type: 415 }
+  const handle = endpoint(
+    async (request, parameters) => {
+      const [, token = ''] = /^bearer (\S+)$/i.exec(request.headers.get('Authorization') ?? '') ?? []
+      if (!equalText(token, deps.token)) {
+        throw new ProtocolError('unauthorized', 'Send the management token as a bearer token.', {
+          headers: { 'WWW-Authenticate': 'Bearer' },
+        })
+      }
+      return work(request, parameters)
+    },
+    { ...deps, statuses, event: `management.${path.replace('/', '.')}` },
+  )
+  return { method, path: `/manage/v1/${path}`, handle }
+}
+
+async function csvBody(request: Request): Promise<Uint8Array> {
+  if (!/^text\/csv(;|$)/i.test(request.headers.get('Content-Type') ?? '')) {
+    throw new ProtocolError('unsupported_media_type', 'Send the export with Content-Type text/csv.')
+  }
+  return readBody(request, { maxBytes: MAX_CSV_BYTES })
+}
+
+function reportBody(read: CsvRows, report: ImportReport): JsonObject {
+  const refused = [...read.refused, ...report.refused].toSorted((a, b) => a.line - b.line)
+  return { imported: report.imported, refused: refused.map(({ line, reason }) => ({ line, reason })) }
+}
+
+function offerBody(created: CreatedOffer, now: number): JsonObject {
+  return {
+    id: created.id,
+    offer: created.uri,
+    expires_in: created.expiresAt - now,
+    ...(created.credentialOfferUri === undefined ? {} : { credential_offer_uri: created.credentialOfferUri }),
+    ...(created.offer === undefined ? {} : { credential_offer: makeCredentialOffer(created.offer) }),
+    ...(created.txCode === undefined ? {} : { tx_code: created.txCode }),
+  }
+}
+
+function entryBody(entry: RegisterEntry): JsonObject {
+  return {
+    id: entry.id,
+    agent: entry.agent,
+    owner: entry.owner,
+    template: entry.template,
+    template_version: entry.templateVersion,
+    issued_at: entry.issuedAt,
+    expires_at: entry.expiresAt,
+    status_list: entry.status,
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Serving: builds the issuer from its configuration and listens.
+ *
+ * Owns the composition of rooms into a process, and taking it down again.
+ *
+ * @module
+ */
+import { dirname, resolve } from 'node:path'
+import { routeRequests, systemClock, systemRandom } from '@attache/core'
+import { createDirectory, createIssuer, type IssuerOptions, parseCredentialTemplate } from '@attache/issuer'
+import { createAnchors, createSeal } from '@attache/keys'
+import { createStatusLists } from '@attache/status-list'
+import { createLevelStore, type LevelStore } from '@attache/storage'
+import { type IssuerServerConfiguration, parseConfiguration } from './configuration.js'
+import { type ConfiguredFiles, createConfiguredFiles, readText } from './files.js'
+import { type RunningListener, startListener } from './https-listener.js'
+import { managementRoutes } from './management-routes.js'
+import { createPinoLog } from './pino-log.js'
+
+/** A server that is up. */
+export interface RunningServer {
+  readonly credentialIssuer: string
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly management: { readonly host: string; readonly port: number }
+  close(): Promise<void>
+}
+
+/**
+ * Starts the server.
+ *
+ * @param configPath Path of the configuration file.
+ * @throws {TypeError} With a code and one line that says what to do.
+ */
+export async function serve(configPath: string): Promise<RunningServer> {
+  const path = resolve(configPath)
+  const configuration = parseConfiguration(readText(path))
+  const files = createConfiguredFiles(dirname(path))
+  const options = issuerOptions(configuration, files)
+  const store = await createLevelStore({ path: files.path(configuration.dataFolder), clock: systemClock })
+  const listeners: RunningListener[] = []
+  const close = async (): Promise<void> => {
+    await Promise.all(listeners.map((listener) => listener.close()))
+    await store.close()
+  }
+  try {
+    await listen({ configuration, files, options, store }, listeners)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const [publicPort = 0, managementPort = 0] = listeners.map((listener) => listener.port)
+  return {
+    credentialIssuer: configuration.credentialIssuer,
+    listen: { host: configuration.listen.host, port: publicPort },
+    management: { host: configuration.management.host, port: managementPort },
+    close,
+  }
+}
+
+async function listen(
+  parts: {
+    readonly configuration: IssuerServerConfiguration
+    readonly files: ConfiguredFiles
+    readonly options: IssuerOptions
+    readonly store: LevelStore
+  },
+  listeners: RunningListener[],
+): Promise<void> {
+  const { configuration, files, options, store } = parts
+  const log = createPinoLog(configuration.logLevel)
+  const random = systemRandom
+  const clock = systemClock
+  const shared = { store, clock, random, log }
+  const { credentialIssuer, tenant } = configuration
+  const signer = files.signer(configuration.signing)
+  const statusSigner = configuration.statusSigning ? files.signer(configuration.statusSigning) : signer
+  const directory = createDirectory({ store, tenant })
+  const statusLists = createStatusLists(statusListOptions(configuration), { ...shared, signer: statusSigner })
+  const seal = createSeal(configuration.sealKeys.map(files.sealKey), { random })
+  const issuer = createIssuer(options, { ...shared, signer, claims: directory, statusLists, seal })
+
+  const token = files.token(configuration.management.tokenFile)
+  const management = managementRoutes({ issuer, directory, token, clock, random, log })
+  const { origin } = new URL(credentialIssuer)
+  listeners.push(
+    await startListener(
+      configuration.listen,
+      { origin, router: routeRequests(issuer.routes) },
+      { files, log },
+    ),
+  )
+  listeners.push(
+    await startListener(
+      configuration.management,
+      { origin: 'https://localhost', router: routeRequests(management) },
+      { files, log },
+    ),
+  )
+}
+
+function issuerOptions(configuration: IssuerServerConfiguration, files: ConfiguredFiles): IssuerOptions {
+  const { credentialIssuer } = configuration
+  return {
+    credentialIssuer,
+    tenant: configuration.tenant,
+    mode: configuration.mode,
+    templates: configuration.templates.map((file) =>
+      parseCredentialTemplate(files.text(file), { credentialIssuer }),
+    ),
+    grants: configuration.grants,
+    clientAuthentication: clientAuthentication(configuration, files),
+    transactionCode: configuration.transactionCode,
+    dpopNonces: configuration.dpopNonces,
+    batchSize: configuration.batchSize,
+    display: configuration.display,
+    lifetimes: configuration.lifetimes,
+  }
+}
+
+function clientAuthentication(
+  configuration: IssuerServerConfiguration,
+  files: ConfiguredFiles,
+): IssuerOptions['clientAuthentication'] {
+  if (configuration.clientAuthentication === 'none') return { method: 'none', anonymousAccess: true }
+  return {
+    method: 'attestation',
+    challenges: configuration.attestationChallenges,
+    attesters: configuration.walletAttesters.map(({ name, anchors, issuer, clients }) => ({
+      name,
+      anchors: createAnchors(name, [files.text(anchors)]),
+      issuer,
+      clients: clients === 'any' ? clients : clients.map((is) => ({ is })),
+    })),
+  }
+}
+
+function statusListOptions(configuration: IssuerServerConfiguration) {
+  const { ttlSeconds, lifetimeSeconds, size, cacheSeconds } = configuration.statusList
+  return {
+    issuer: configuration.credentialIssuer,
+    tenant: configuration.tenant,
+    bits: 2 as const,
+    ttlSeconds,
+    lifetimeSeconds,
+    ...(size === undefined ? {} : { size }),
+    ...(cacheSeconds === undefined ? {} : { cacheSeconds }),
+  }
+}
