@@ -35,6 +35,13 @@ function isConstAssertion(node: ts.AsExpression): boolean {
   return ts.isTypeReferenceNode(node.type) && node.type.getText() === 'const'
 }
 
+// `declare global`, and inside it the namespaces of others that are added to (Express types its request so).
+function isAugmentation(node: ts.ModuleDeclaration): boolean {
+  if (node.name.text === 'global') return true
+  const { parent } = node.parent
+  return ts.isModuleBlock(node.parent) && ts.isModuleDeclaration(parent) && parent.name.text === 'global'
+}
+
 function hasModifier(node: ts.Node, kind: ts.SyntaxKind): boolean {
   return ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((modifier) => modifier.kind === kind)
 }
@@ -56,7 +63,7 @@ function forbiddenDeclaration(file: SourceFile, node: ts.Node): string | undefin
   if (hasModifier(node, ts.SyntaxKind.DefaultKeyword)) return 'no default export'
   if (ts.isExportSpecifier(node) && node.name.text === 'default') return 'no default export'
   if (ts.isEnumDeclaration(node)) return 'no enum'
-  if (ts.isModuleDeclaration(node) && ts.isIdentifier(node.name) && node.name.text !== 'global')
+  if (ts.isModuleDeclaration(node) && ts.isIdentifier(node.name) && !isAugmentation(node))
     return 'no namespace'
   if (ts.isExportDeclaration(node) && (!node.exportClause || ts.isNamespaceExport(node.exportClause))) {
     return 'no `export *`'

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { Readable } from 'node:stream'
 import type { Request as ExpressRequest, Response as ExpressResponse } from 'express'
 
 // Nobody below looks at it: the public origin comes from the verifier's configuration.
@@ -34,9 +33,16 @@ export function webRequest(
   return new Request(url, { method, headers, ...streamed(request) })
 }
 
-// Node's stream type and the web's are one thing at run time; their declarations disagree.
+// Pulled as it is read, so that a body over its limit is never taken in whole.
 function streamed(request: ExpressRequest) {
-  const body = Readable.toWeb(request) as unknown as ReadableStream<Uint8Array>
+  const chunks = request[Symbol.asyncIterator]()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const next = await chunks.next()
+      if (next.done === true) controller.close()
+      else controller.enqueue(new Uint8Array(next.value))
+    },
+  })
   return { body, duplex: 'half' as const }
 }
 
