@@ -139,6 +139,9 @@ describe('verifyCertificateChain', () => {
     const x5c = await issue({ notAfter: NOW + 9 * DAY })
     expect(() => verify(x5c, { now: NOW + DAY + 1 })).toThrow(refusal('certificate_expired'))
     expect(verify(x5c, { now: NOW + DAY }).notAfter).toBe(NOW + DAY)
+    // The chain is known to be good by now; its times still count.
+    expect(() => verify(x5c, { now: NOW + DAY + 1 })).toThrow(refusal('certificate_expired'))
+    expect(() => verify(x5c, { now: NOW - DAY - 1 })).toThrow(refusal('certificate_not_yet_valid'))
   })
 
   test('refuses a self-signed leaf and a root inside the chain [VC-K-08]', async () => {
@@ -211,6 +214,10 @@ describe('verifyCertificateChain', () => {
     const usage = '1.3.6.1.4.1.99999.1'
     const x5c = await issue({ extendedKeyUsages: [usage] })
     expect(verify(x5c, { extendedKeyUsage: usage }).subject).toBe('CN=Acme')
+    expect(verify(x5c, { extendedKeyUsage: usage }).subject).toBe('CN=Acme')
+    expect(() => verify(x5c, { extendedKeyUsage: '1.3.6.1.4.1.99999.2' })).toThrow(
+      refusal('certificate_extended_key_usage'),
+    )
     const others = [await issue(), await issue({ extendedKeyUsages: ['2.5.29.37.0', '1.3.6.1.5.5.7.3.1'] })]
     for (const other of others) {
       expect(() => verify(other, { extendedKeyUsage: usage })).toThrow(

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import {
   configurationError,
@@ -25,7 +25,7 @@ import {
 import { decryptAead, encryptAead, NONCE_BYTES, TAG_BYTES } from './aead.js'
 import { type DecryptionKey, isEncryptionKey } from './decryption-key.js'
 import { agreeOnKey, type ContentEncryption, isContentEncryption } from './jwe-content.js'
-import { bareJwk, type PublicJwk, parsePublicJwk, publicKeyObject } from './jwk.js'
+import { type PublicJwk, parsePublicJwk, publicKeyObject } from './jwk.js'
 
 /** Whom a message is for, and how it is to be encrypted. */
 export interface JweRecipient {
@@ -57,10 +57,7 @@ export async function encryptJwe(plaintext: Uint8Array, recipient: JweRecipient)
     throw configurationError('encryption_key_refused', 'Encrypt to a P-256 key whose alg is ECDH-ES.')
   }
   const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const header = protectedHeader(
-    recipient,
-    bareJwk(parsePublicJwk(ephemeral.publicKey.export({ format: 'jwk' }))),
-  )
+  const header = protectedHeader(recipient, ephemeral.publicKey.export({ format: 'jwk' }))
   const associated = encodeBase64url(utf8(JSON.stringify(header)))
   const key = agreeOnKey({
     privateKey: ephemeral.privateKey,
@@ -117,7 +114,7 @@ export async function decryptJwe(
   return { plaintext: Object.hasOwn(header, 'zip') ? inflate(content, maxBytes) : content, header }
 }
 
-function protectedHeader({ jwk, enc, apu, apv, cty, typ, zip }: JweRecipient, epk: PublicJwk): JsonObject {
+function protectedHeader({ jwk, enc, apu, apv, cty, typ, zip }: JweRecipient, epk: JsonWebKey): JsonObject {
   return {
     alg: 'ECDH-ES',
     enc,
@@ -127,7 +124,7 @@ function protectedHeader({ jwk, enc, apu, apv, cty, typ, zip }: JweRecipient, ep
     ...(zip === undefined ? {} : { zip }),
     ...(apu === undefined ? {} : { apu }),
     ...(apv === undefined ? {} : { apv }),
-    epk,
+    epk: { kty: 'EC', crv: 'P-256', x: epk.x ?? '', y: epk.y ?? '' },
   }
 }
 

@@ -25,8 +25,9 @@ import type { PublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
 import { selectKey, wantedKey } from './key-selection.js'
 import { createKeySetCache, type KeySetCache, type KeySetCacheOptions } from './key-set-cache.js'
+import type { VerifiedChain } from './valid-paths.js'
 import { parseX5c } from './x5c.js'
-import { type TrustAnchors, type VerifiedChain, verifyCertificateChain } from './x509.js'
+import { type TrustAnchors, verifyCertificateChain } from './x509.js'
 
 /** Trust by certificate chain. */
 export interface X5cTrust {

@@ -6,7 +6,7 @@
  * @module
  */
 import { digest } from './digest.js'
-import { bareJwk, type PublicJwk } from './jwk.js'
+import type { PublicJwk } from './jwk.js'
 
 /**
  * SHA-256 thumbprint of a key: 43 characters of base64url.
@@ -14,8 +14,11 @@ import { bareJwk, type PublicJwk } from './jwk.js'
  * Source: RFC 7638, section 3.
  */
 export function jwkThumbprint(jwk: PublicJwk): string {
-  const bare = bareJwk(jwk)
-  const names = Object.keys(bare).sort()
-  // Values are base64url or curve names, so the JSON needs no escaping beyond what JSON.stringify does.
-  return digest('sha-256', JSON.stringify(bare, names))
+  return digest('sha-256', JSON.stringify(requiredMembers(jwk)))
+}
+
+/** Written down in the order of the names, which JSON.stringify keeps. */
+function requiredMembers({ kty, crv, x, y, n, e }: PublicJwk) {
+  if (kty === 'EC') return { crv, kty, x, y }
+  return kty === 'OKP' ? { crv, kty, x } : { e, kty, n }
 }

@@ -13,6 +13,7 @@ import { configurationError, type NumericDate, VerificationError } from '@attach
 import { type Certificate, isSelfSigned, parseCertificate } from './certificate.js'
 import { requireCertificateAuthority, requireLeaf, requireValidity } from './certificate-rules.js'
 import { type PublicJwk, parsePublicJwk } from './jwk.js'
+import { createValidPaths, type ValidPaths, type VerifiedChain } from './valid-paths.js'
 import { decodeX5c, derFromPem } from './x5c.js'
 
 /** The certificates that count for one purpose. Made by `createAnchors`. */
@@ -23,27 +24,16 @@ export interface TrustAnchors {
   readonly certificates: readonly string[]
 }
 
-/** What a valid chain says about its leaf. */
-export interface VerifiedChain {
-  readonly leafKey: PublicJwk
-  /** Subject of the leaf, one line. */
-  readonly subject: string
-  readonly dnsNames: readonly string[]
-  readonly uris: readonly string[]
-  /** SHA-256 of the leaf's DER, base64url: the value behind `x509_hash:`. */
-  readonly sha256: string
-  /** Earliest end of validity in the whole path. */
-  readonly notAfter: NumericDate
-  /** `keyIdentifier` of every Authority Key Identifier in the sent chain, base64url (`aki` of OpenID4VP 6.1.1.1). */
-  readonly authorityKeyIds: readonly string[]
-  /** Name of the anchor list that matched. */
-  readonly anchors: string
-}
-
 /** Longest chain accepted; real ones have one to three certificates. */
 const MAX_CHAIN_LENGTH = 6
 
-const parsedAnchors = new WeakMap<TrustAnchors, readonly Certificate[]>()
+/** A list of anchors, parsed, and the chains that were found good below it. */
+interface AnchorList {
+  readonly certificates: readonly Certificate[]
+  readonly validPaths: ValidPaths
+}
+
+const parsedAnchors = new WeakMap<TrustAnchors, AnchorList>()
 
 /**
  * Reads a list of anchors while the thing that trusts them is being built.
@@ -64,7 +54,7 @@ export function createAnchors(name: string, pem: readonly string[]): TrustAnchor
     })
   })
   const anchors = Object.freeze({ name, certificates: certificates.map(({ x509 }) => x509.toString()) })
-  parsedAnchors.set(anchors, certificates)
+  parsedAnchors.set(anchors, { certificates, validPaths: createValidPaths() })
   return anchors
 }
 
@@ -88,10 +78,15 @@ export function verifyCertificateChain(
   if (x5c.length > MAX_CHAIN_LENGTH) {
     throw new VerificationError('certificate_chain_too_long', 'The certificate chain is too long.')
   }
+  const { certificates, validPaths } = listOf(expected.anchors)
+  const known = validPaths.get(x5c, expected)
+  if (known !== undefined) return known
+
   const chain = decodeX5c(x5c)
-  const anchors = certificatesOf(expected.anchors)
   try {
-    return validatePath(chain, { ...expected, anchors, list: expected.anchors.name })
+    const verified = validatePath(chain, { ...expected, anchors: certificates, list: expected.anchors.name })
+    validPaths.add(x5c, { ...expected, verified })
+    return verified
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
     throw new VerificationError(error.code, error.message, { cause: describe(chain) })
@@ -165,6 +160,7 @@ function factsOf(
     dnsNames: leaf.extensions.dnsNames,
     uris: leaf.extensions.uris,
     sha256: leaf.sha256,
+    notBefore: Math.max(...path.map(({ notBefore }) => notBefore)),
     notAfter: Math.min(...path.map(({ notAfter }) => notAfter)),
     authorityKeyIds: chain.flatMap(({ extensions }) => extensions.authorityKeyId ?? []),
     anchors: list,
@@ -176,10 +172,13 @@ export function leafKeyOf(leaf: Certificate): PublicJwk {
   return parsePublicJwk({ ...leaf.x509.publicKey.export({ format: 'jwk' }) })
 }
 
-function certificatesOf(anchors: TrustAnchors): readonly Certificate[] {
+function listOf(anchors: TrustAnchors): AnchorList {
   const known = parsedAnchors.get(anchors)
   if (known !== undefined) return known
-  return certificatesOf(createAnchors(anchors.name, anchors.certificates))
+  // Written down by hand: parsed once, then known by this object too.
+  const list = listOf(createAnchors(anchors.name, anchors.certificates))
+  parsedAnchors.set(anchors, list)
+  return list
 }
 
 function describe(chain: readonly Certificate[]): { readonly chain: readonly string[] } {
