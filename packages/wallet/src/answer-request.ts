@@ -156,7 +156,7 @@ function asDcqlCredential(held: HeldCredential): DcqlCredential {
     format: 'dc+sd-jwt',
     vct: held.vct,
     claims: held.copies[0]?.claims ?? {},
-    holderBound: true,
+    holderBound: held.copies[0]?.keyRef !== undefined,
     authorityKeyIds: held.authorityKeyIds,
   }
 }
@@ -170,13 +170,16 @@ async function present(
   for (const { selection, held } of choice) {
     const copy = await deps.held.takeCopy(facts.agent, held)
     if (copy === undefined) return undefined
-    const signer = await deps.keysOf(facts.agent).signer(copy.keyRef)
-    const { nonce } = facts.request
-    const keyBinding = { audience: facts.audience, nonce, issuedAt: facts.now, signer }
+    const keyBinding = copy.keyRef === undefined ? 'none' : await bindTo(facts, copy.keyRef, deps)
     const presentation = await presentSdJwtVc(copy.credential, { disclose: selection.paths, keyBinding })
     vpToken.set(selection.queryId, [...(vpToken.get(selection.queryId) ?? []), presentation])
   }
   return vpToken
+}
+
+async function bindTo({ agent, audience, request, now }: RequestFacts, keyRef: string, deps: AnswerDeps) {
+  const signer = await deps.keysOf(agent).signer(keyRef)
+  return { audience, nonce: request.nonce, issuedAt: now, signer }
 }
 
 function queryFacts(query: DcqlQuery): Readonly<Record<string, string>> {

@@ -12,6 +12,7 @@
 import type { NumericDate } from '@attache/core'
 import type { PublicJwk, Signer } from '@attache/keys'
 import { createClientAttestation } from '@attache/oauth'
+import { createKeyAttestation } from '@attache/openid4vci'
 
 /** An attestation, and until when it counts. */
 export interface Attestation {
@@ -29,6 +30,13 @@ export interface Attester {
     request: { readonly clientId: string; readonly instanceKey: PublicJwk },
     now: NumericDate,
   ): Promise<Attestation>
+  /** What is known about the key store, such as `iso_18045_basic`; stated only when true. */
+  readonly keyStorage?: readonly string[]
+  /** Vouches for holder keys of one key store; absent where the attester does not know the store. */
+  attestKeys?(
+    request: { readonly keys: readonly PublicJwk[]; readonly nonce: string | undefined },
+    now: NumericDate,
+  ): Promise<string>
 }
 
 /** Options of the built-in provider. */
@@ -37,7 +45,12 @@ export interface WalletProviderOptions {
   readonly issuer?: string
   /** Lifetime of an attestation, in seconds. @default 3600 */
   readonly lifetimeSeconds?: number
+  /** Attack potential resistance of the key store, when it was really assessed. Left out, attestations name none. */
+  readonly keyStorage?: readonly string[]
 }
+
+/** A key attestation counts for the request it was made for. */
+const KEY_ATTESTATION_SECONDS = 300
 
 /**
  * The built-in wallet provider.
@@ -56,6 +69,11 @@ export function createWalletProvider(
       const expiresAt = now + lifetimeSeconds
       const statement = { clientId, instanceKey, expiresAt, issuer: options.issuer }
       return { jwt: await createClientAttestation(statement, deps.signer, now), expiresAt }
+    },
+    keyStorage: options.keyStorage ?? [],
+    attestKeys({ keys, nonce }, now) {
+      const attestation = { attestedKeys: keys, nonce, keyStorage: options.keyStorage }
+      return createKeyAttestation(attestation, deps.signer, { now, expiresAt: now + KEY_ATTESTATION_SECONDS })
     },
   }
 }

@@ -22,7 +22,8 @@ export interface CredentialCopy {
   readonly id: string
   /** Compact SD-JWT with all Disclosures, byte for byte as issued. */
   readonly credential: string
-  readonly keyRef: string
+  /** Absent for a credential that is bound to no key. */
+  readonly keyRef?: string | undefined
   /** All claims, Disclosures applied. */
   readonly claims: JsonObject
   /** Where its status is published. */
@@ -78,7 +79,7 @@ export function parseHeldCredential(value: JsonValue): HeldCredential {
   const copy = z.object({
     id: text,
     credential: text,
-    keyRef: text,
+    keyRef: text.optional(),
     claims: json,
     status: z.object({ uri: text, index: z.number() }).optional(),
   })

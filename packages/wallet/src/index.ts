@@ -3,4 +3,12 @@
  *
  * @module
  */
-export {}
+export type { IssuanceAbort } from './abort.js'
+export { ISSUANCE_ABORTS } from './abort.js'
+export type { Attestation, Attester, WalletProviderOptions } from './attester.js'
+export { createWalletProvider } from './attester.js'
+export type { Decision, RecordedDecision } from './explanations.js'
+export type { TrustedIssuer, TrustedVerifier, WalletAgent, WalletOptions } from './options.js'
+export { AGENT_ID } from './vault.js'
+export type { AgentOverview, PresentationReply, Wallet, WalletDeps } from './wallet.js'
+export { createWallet } from './wallet.js'

@@ -1,0 +1,227 @@
+/**
+ * From a token to kept credentials: make keys, ask, verify, keep in one commit, tell the issuer.
+ *
+ * Owns that nothing is kept before the last check, that what is kept is durable before it is acknowledged,
+ * and that an older credential of the same issuer and type gives way to the new one in the same commit.
+ *
+ * Source: OpenID4VCI 1.0, sections 3.3.2, 8, 11.1, 13.8 and 14.5; threat model, row 28.
+ *
+ * @module
+ */
+import { type Log, type NumericDate, type Random, randomId, type StoreStep } from '@attache/core'
+import type { JwsAlgorithm, KeyProvider } from '@attache/keys'
+import type { CredentialResponse } from '@attache/openid4vci'
+import type { ClientInstance } from './client-instance.js'
+import type { HeldCredential } from './held-credential.js'
+import type { HeldCredentials } from './held-credentials.js'
+import type { IssuanceToken } from './issuance-token.js'
+import { notifyIssuer } from './notify-issuer.js'
+import type { OwnStatus } from './own-status.js'
+import type { PendingCredential, PendingDeferred, PendingIssuances } from './pending-issuance.js'
+import type { IssuancePlan, WantedConfiguration } from './plan-issuance.js'
+import { planProof, type RequestCredentialDeps, requestCredential } from './request-credential.js'
+import { type ProvenKey, verifyReceived } from './verify-received.js'
+
+/** An issuance that has its token. */
+export interface TokenFacts {
+  readonly plan: IssuancePlan
+  readonly client: ClientInstance
+  readonly token: IssuanceToken
+  readonly pending: PendingCredential
+  readonly algorithms: readonly JwsAlgorithm[]
+  readonly now: NumericDate
+}
+
+/** What keeping needs. */
+export interface KeepDeps extends RequestCredentialDeps {
+  readonly keysOf: (agent: string) => KeyProvider
+  readonly held: HeldCredentials
+  readonly pendings: PendingIssuances
+  readonly status: OwnStatus
+  readonly log: Log
+  readonly random: Random
+}
+
+/** What became of one credential. */
+export type KeptCredential =
+  | { readonly kind: 'stored'; readonly held: HeldCredential; readonly notes: readonly string[] }
+  | { readonly kind: 'deferred'; readonly pending: PendingDeferred }
+
+/** How many copies are asked for when the issuer allows several. */
+const DEFAULT_COPIES = 10
+/** A deferred credential is given up after so long, in seconds. */
+const DEFERRAL_SECONDS = 7 * 86_400
+
+/** Fetches and keeps every credential of a plan. */
+export async function keepCredentials(facts: TokenFacts, deps: KeepDeps): Promise<readonly KeptCredential[]> {
+  const kept: KeptCredential[] = []
+  for (const wanted of facts.plan.wanted) {
+    const identifiers = facts.token.credentialIdentifiers.get(wanted.id) ?? [undefined]
+    for (const identifier of identifiers) kept.push(await keepOne(facts, { wanted, identifier }, deps))
+  }
+  await deps.pendings.commit([deps.pendings.removing(facts.pending)])
+  return kept
+}
+
+async function keepOne(
+  facts: TokenFacts,
+  order: { readonly wanted: WantedConfiguration; readonly identifier: string | undefined },
+  deps: KeepDeps,
+): Promise<KeptCredential> {
+  const { plan, client, token } = facts
+  const provider = deps.keysOf(plan.agent.id)
+  const keys = await makeKeys(facts, order.wanted, deps)
+  try {
+    const signers = keys.map(({ signer }) => signer)
+    const request = { plan, ...order, accessToken: token.accessToken, client, keys: signers }
+    const response = await requestCredential(request, deps)
+    if (response.state === 'pending')
+      return await defer(facts, { wanted: order.wanted, keys, response }, deps)
+    return await keepResponse(facts, { wanted: order.wanted, keys, response }, deps)
+  } catch (error) {
+    await Promise.all(keys.map(({ ref }) => provider.destroy(ref)))
+    throw error
+  }
+}
+
+async function makeKeys(
+  facts: TokenFacts,
+  wanted: WantedConfiguration,
+  deps: KeepDeps,
+): Promise<readonly ProvenKey[]> {
+  if (planProof(wanted, deps.attester) === 'none') return []
+  const provider = deps.keysOf(facts.plan.agent.id)
+  const count = Math.min(facts.plan.issuer.copies ?? DEFAULT_COPIES, facts.plan.metadata.batchSize ?? 1)
+  const keys: ProvenKey[] = []
+  for (let made = 0; made < count; made += 1) {
+    const { ref } = await provider.generate('ES256')
+    keys.push({ ref, signer: await provider.signer(ref) })
+  }
+  return keys
+}
+
+async function defer(
+  facts: TokenFacts,
+  order: {
+    readonly wanted: WantedConfiguration
+    readonly keys: readonly ProvenKey[]
+    readonly response: Extract<CredentialResponse, { state: 'pending' }>
+  },
+  deps: KeepDeps,
+): Promise<KeptCredential> {
+  const { agent, credentialIssuer, authorizationServer, createdAt } = facts.pending
+  const pending: PendingDeferred = {
+    agent,
+    credentialIssuer,
+    authorizationServer,
+    createdAt,
+    stage: 'deferred',
+    id: randomId(deps.random, 'txn'),
+    configurationIds: [order.wanted.id],
+    deadline: facts.now + DEFERRAL_SECONDS,
+    token: facts.token,
+    transactionId: order.response.transactionId,
+    nextPollAt: facts.now + order.response.interval,
+    keyRefs: order.keys.map(({ ref }) => ref),
+  }
+  await deps.pendings.commit([await deps.pendings.storing(pending)])
+  return { kind: 'deferred', pending }
+}
+
+/** Verifies and keeps what one response held; used by the first answer and by the last poll alike. */
+export async function keepResponse(
+  facts: Omit<TokenFacts, 'pending'> & { readonly pending: PendingCredential | PendingDeferred },
+  order: {
+    readonly wanted: WantedConfiguration
+    readonly keys: readonly ProvenKey[]
+    readonly response: Extract<CredentialResponse, { state: 'issued' }>
+  },
+  deps: KeepDeps,
+): Promise<KeptCredential> {
+  const { plan, client, token, now } = facts
+  const { wanted, keys, response } = order
+  const { notificationEndpoint: endpoint } = plan.metadata
+  const notification = {
+    endpoint,
+    notificationId: response.notificationId,
+    accessToken: token.accessToken,
+    client,
+  }
+  const received = {
+    plan,
+    wanted,
+    credentials: response.credentials,
+    keys,
+    algorithms: facts.algorithms,
+    now,
+  }
+  const verified = await verifyReceived(received, deps).catch(async (error: unknown) => {
+    await notifyIssuer({ ...notification, event: 'credential_failure' }, deps)
+    throw error
+  })
+
+  const held: HeldCredential = {
+    id: randomId(deps.random, 'crd'),
+    credentialIssuer: plan.issuer.credentialIssuer,
+    configurationId: wanted.id,
+    vct: wanted.configuration.vct,
+    authorityKeyIds: verified.authorityKeyIds,
+    receivedAt: now,
+    expiresAt: verified.expiresAt,
+    copies: verified.copies,
+    use: plan.issuer.use ?? 'reuse',
+    state: verified.state,
+    renewal: renewalOf(facts, wanted.id),
+  }
+  const older = await olderOnes(held, plan.agent.id, deps)
+  const steps: StoreStep[] = [await deps.held.storing(plan.agent.id, held)]
+  for (const { id } of older) steps.push(deps.held.removing(plan.agent.id, id))
+  if (facts.pending.stage === 'deferred') steps.push(deps.pendings.removing(facts.pending))
+  await deps.pendings.commit(steps)
+
+  await destroyUnused(held, keys, older, deps.keysOf(plan.agent.id))
+  await notifyIssuer({ ...notification, event: 'credential_accepted' }, deps)
+  return { kind: 'stored', held, notes: verified.claimedIssuerDiffers ? ['claimed_issuer_differs'] : [] }
+}
+
+function renewalOf(
+  facts: Pick<TokenFacts, 'plan' | 'token'>,
+  configurationId: string,
+): HeldCredential['renewal'] {
+  const { refreshToken, scope, credentialIdentifiers } = facts.token
+  if (refreshToken === undefined) return undefined
+  const authorizationServer = facts.plan.server.issuer
+  return {
+    authorizationServer,
+    refreshToken,
+    scope,
+    credentialIdentifiers: credentialIdentifiers.get(configurationId),
+  }
+}
+
+// One active set per issuer, configuration and agent: the newest says what the issuer says now.
+async function olderOnes(
+  held: HeldCredential,
+  agent: string,
+  deps: KeepDeps,
+): Promise<readonly HeldCredential[]> {
+  const all = await deps.held.list(agent)
+  return all.filter(
+    ({ id, credentialIssuer, configurationId }) =>
+      id !== held.id &&
+      credentialIssuer === held.credentialIssuer &&
+      configurationId === held.configurationId,
+  )
+}
+
+async function destroyUnused(
+  held: HeldCredential,
+  keys: readonly ProvenKey[],
+  older: readonly HeldCredential[],
+  provider: KeyProvider,
+): Promise<void> {
+  const used = new Set(held.copies.map(({ keyRef }) => keyRef))
+  const unused = keys.map(({ ref }) => ref).filter((ref) => !used.has(ref))
+  const replaced = older.flatMap(({ copies }) => copies.flatMap(({ keyRef }) => keyRef ?? []))
+  await Promise.all([...unused, ...replaced].map((ref) => provider.destroy(ref)))
+}

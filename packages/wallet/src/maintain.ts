@@ -1,0 +1,113 @@
+/**
+ * What a wallet does on its own: go on with interrupted issuances, renew, look at its own statuses.
+ *
+ * Owns one round, called again and again by the host. A failure of one item is noted with a back-off and never
+ * keeps the others from their turn.
+ *
+ * Source: requirements/wallet-issuance.md, sections 9 and 11; threat model, row 19.
+ *
+ * @module
+ */
+import { type NumericDate, ProtocolError, VerificationError } from '@attache/core'
+import { isDue, resumeIssuance } from './deferred-issuance.js'
+import type { Explanations } from './explanations.js'
+import type { HeldCredential } from './held-credential.js'
+import type { KillSwitch } from './kill-switch.js'
+import type { WalletAgent } from './options.js'
+import type { ReceiveDeps } from './redeem-token.js'
+import { backoffSeconds, isLow, renewalTime, renewCredential } from './renew-credential.js'
+
+/** What a round needs. */
+export interface MaintainDeps extends ReceiveDeps {
+  readonly explanations: Explanations
+  readonly killSwitch: KillSwitch
+  readonly backoff: Backoff
+}
+
+/** Which items failed, how often, and when their turn comes again. */
+export interface Backoff {
+  mayTry(id: string, now: NumericDate): boolean
+  failed(id: string, now: NumericDate): void
+  succeeded(id: string): void
+}
+
+/** Creates an empty back-off table; after a restart everything may be tried at once. */
+export function createBackoff(): Backoff {
+  const failing = new Map<string, { failures: number; retryAt: NumericDate }>()
+  return {
+    mayTry: (id, now) => (failing.get(id)?.retryAt ?? now) <= now,
+    failed(id, now) {
+      const failures = (failing.get(id)?.failures ?? 0) + 1
+      failing.set(id, { failures, retryAt: now + backoffSeconds(failures, id) })
+    },
+    succeeded: (id) => {
+      failing.delete(id)
+    },
+  }
+}
+
+/** One round for one agent. A stopped agent is left as it is. */
+export async function maintainAgent(
+  facts: { readonly agent: WalletAgent; readonly now: NumericDate },
+  deps: MaintainDeps,
+): Promise<void> {
+  const { agent, now } = facts
+  if (await deps.killSwitch.isStopped(agent.id)) return
+  for (const pending of await deps.pendings.list(agent.id)) {
+    if (pending.stage === 'authorization' || !isDue(pending, now)) continue
+    await attempt(
+      { ...facts, id: pending.id, event: 'receive' },
+      () => resumeIssuance({ agent, pending, now }, deps),
+      deps,
+    )
+  }
+  for (const held of await deps.held.list(agent.id)) {
+    if (await isToBeRenewed(agent, held, now, deps)) {
+      await attempt(
+        { ...facts, id: held.id, event: 'renew' },
+        () => renewCredential({ agent, held, now }, deps),
+        deps,
+      )
+    }
+  }
+}
+
+async function isToBeRenewed(
+  agent: WalletAgent,
+  held: HeldCredential,
+  now: NumericDate,
+  deps: MaintainDeps,
+): Promise<boolean> {
+  if (held.state === 'revoked') return false
+  const time = renewalTime(held)
+  if (time !== undefined && time <= now) return true
+  return isLow(held, await deps.held.copiesLeft(agent.id, held))
+}
+
+async function attempt(
+  facts: {
+    readonly agent: WalletAgent
+    readonly now: NumericDate
+    readonly id: string
+    readonly event: 'receive' | 'renew'
+  },
+  work: () => Promise<unknown>,
+  deps: MaintainDeps,
+): Promise<void> {
+  const { agent, now, id, event } = facts
+  if (!deps.backoff.mayTry(id, now)) return
+  try {
+    await work()
+    deps.backoff.succeeded(id)
+    const done = { code: 'done', message: 'Done without a person.', facts: { item: id } }
+    await deps.explanations.record({ agent: agent.id, event, outcome: 'granted', ...done }, now)
+  } catch (error) {
+    if (!(error instanceof VerificationError) && !(error instanceof ProtocolError)) throw error
+    deps.backoff.failed(id, now)
+    const { code, message } = error
+    await deps.explanations.record(
+      { agent: agent.id, event, outcome: 'refused', code, message, facts: { item: id } },
+      now,
+    )
+  }
+}

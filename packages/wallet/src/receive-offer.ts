@@ -1,0 +1,117 @@
+/**
+ * Receiving an offer: from a link somebody handed in to a kept credential.
+ *
+ * Owns the sentence: read, trust, plan, obtain a token, keep; and where it pauses for a person: a Transaction
+ * Code, or a login at the authorization server. An offer is redeemed once; a wrong Transaction Code is asked
+ * for again, three times at most.
+ *
+ * Source: OpenID4VCI 1.0, sections 3.4, 4.1, 6.1, 13.5 and 13.6.
+ *
+ * @module
+ */
+import type { ReceiveReply } from '@attache/agent'
+import { isJsonObject, member, type NumericDate, VerificationError } from '@attache/core'
+import { digest } from '@attache/keys'
+import type { CredentialOffer } from '@attache/openid4vci'
+import { abort } from './abort.js'
+import { startAuthorization } from './authorization-code.js'
+import { clientInstanceAt } from './client-instance.js'
+import { requestIssuanceToken } from './issuance-token.js'
+import type { WalletAgent } from './options.js'
+import { type IssuancePlan, planFromOffer } from './plan-issuance.js'
+import { readOffer } from './read-offer.js'
+import { type ReceiveDeps, redeem } from './redeem-token.js'
+import { planProof } from './request-credential.js'
+
+/** An offer, handed in for one agent. */
+export interface OfferFacts {
+  readonly agent: WalletAgent
+  readonly offer: string
+  readonly txCode?: string | undefined
+  readonly now: NumericDate
+}
+
+/** How often a Transaction Code may be wrong. */
+const MOST_TX_CODES = 3
+/** How long a redeemed or failed offer is remembered, in seconds. */
+const OFFER_REMEMBERED_SECONDS = 30 * 86_400
+
+/**
+ * Receives an offer.
+ *
+ * @throws {VerificationError} A code of `ISSUANCE_ABORTS`: nothing was kept.
+ */
+export async function receiveOffer(facts: OfferFacts, deps: ReceiveDeps): Promise<ReceiveReply> {
+  const { agent, now } = facts
+  const trusted = await readOffer(facts.offer, deps.options.issuers, deps)
+  const { plan, grant } = await planFromOffer({ ...trusted, agent, profile: deps.options.profile }, deps)
+  for (const wanted of plan.wanted) planProof(wanted, deps.attester)
+
+  const where = { agent: agent.id, clientId: agent.clientId, authorizationServer: plan.server.issuer }
+  const preAuthorized = trusted.offer.grants?.preAuthorizedCode
+  if (grant === 'authorization_code' || preAuthorized === undefined) {
+    const issuerState = trusted.offer.grants?.authorizationCode?.issuerState
+    return startAuthorization({ plan, client: await clientInstanceAt(where, deps), issuerState, now }, deps)
+  }
+
+  const attempts = await offerAttempts(facts, preAuthorized.preAuthorizedCode, deps)
+  if (preAuthorized.txCode !== undefined && facts.txCode === undefined)
+    return txCodeRequired(plan, preAuthorized.txCode)
+  const client = await clientInstanceAt(where, deps)
+  const request = {
+    grantType: 'pre-authorized_code',
+    preAuthorizedCode: preAuthorized.preAuthorizedCode,
+    txCode: preAuthorized.txCode === undefined ? undefined : facts.txCode,
+  } as const
+  try {
+    const token = await requestIssuanceToken({ plan, client, request, now }, deps)
+    await attempts.close()
+    return await redeem({ plan, client, token, now }, deps)
+  } catch (error) {
+    const wrongCode = error instanceof VerificationError && error.code === 'invalid_grant'
+    if (!wrongCode || preAuthorized.txCode === undefined) throw error
+    if (await attempts.count()) return txCodeRequired(plan, preAuthorized.txCode)
+    throw abort('tx_code_attempts', error)
+  }
+}
+
+type TransactionCodeInput = NonNullable<
+  NonNullable<NonNullable<CredentialOffer['grants']>['preAuthorizedCode']>['txCode']
+>
+
+function txCodeRequired(plan: IssuancePlan, input: TransactionCodeInput): ReceiveReply {
+  return {
+    outcome: 'tx_code_required',
+    issuer: plan.issuer.credentialIssuer,
+    tokenEndpoint: plan.server.tokenEndpoint ?? '',
+    inputMode: input.inputMode,
+    ...(input.length === undefined ? {} : { length: input.length }),
+    ...(input.description === undefined ? {} : { description: input.description }),
+  }
+}
+
+/** How often this offer was tried; an offer that gave a token, or was wrong three times, is closed. */
+async function offerAttempts(facts: OfferFacts, code: string, deps: ReceiveDeps) {
+  const where = { agent: facts.agent.id, kind: 'pending', id: `offer-${digest('sha-256', code)}` } as const
+  const record = await deps.vault.read(where)
+  const content = record && isJsonObject(record.content) ? record.content : {}
+  const tried = member(content, 'attempts')
+  const attempts = typeof tried === 'number' ? tried : 0
+  if (member(content, 'closed') === true) throw abort('offer_used')
+  if (attempts >= MOST_TX_CODES) throw abort('tx_code_attempts')
+
+  const write = async (next: { attempts: number; closed: boolean }) => {
+    const expiresAt = facts.now + OFFER_REMEMBERED_SECONDS
+    await deps.vault.commit([
+      await deps.vault.writing(where, { v: 1, stage: 'offer', ...next }, { expiresAt }),
+    ])
+  }
+  return {
+    close: () => write({ attempts, closed: true }),
+    /** @returns Whether another code may be asked for. */
+    async count() {
+      await write({ attempts: attempts + 1, closed: false })
+      return attempts + 1 < MOST_TX_CODES
+    },
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * The wallet: composition of its use cases, with names for what a host may call.
+ *
+ * Owns which operations there are and who may ask for them: an agent asks one question; everything else is the
+ * operator's. No operation returns a key, a token, a credential or a presentation.
+ *
+ * @module
+ */
+import type {
+  AuthorizationAnswer,
+  AuthorizationQuestion,
+  CredentialStatus,
+  NonceReport,
+  ReceiveReply,
+} from '@attache/agent'
+import {
+  type Clock,
+  type JsonObject,
+  type Log,
+  type NumericDate,
+  type OutboundFetch,
+  ProtocolError,
+  type Random,
+  type Store,
+  VerificationError,
+} from '@attache/core'
+import type { Envelope, KeyProvider } from '@attache/keys'
+import type { Pdp } from '@attache/policy'
+import { createStatusResolver, trustCertificates } from '@attache/status-list'
+import { abort } from './abort.js'
+import { createAccessTokens } from './access-tokens.js'
+import type { Attester } from './attester.js'
+import { finishAuthorization } from './authorization-code.js'
+import { type AuthorizeCallDeps, authorizeCall, noteNonce } from './authorize-call.js'
+import { createAttestations } from './client-instance.js'
+import { createExplanations, type RecordedDecision } from './explanations.js'
+import { createHeldCredentials } from './held-credentials.js'
+import { createKillSwitch } from './kill-switch.js'
+import { createBackoff, type MaintainDeps, maintainAgent } from './maintain.js'
+import { checkWalletOptions, type WalletAgent, type WalletOptions } from './options.js'
+import { createOwnStatus, type ReadStatus } from './own-status.js'
+import { createPendingIssuances } from './pending-issuance.js'
+import { type PresentationResult, presentByRequest } from './present-by-request.js'
+import { receiveOffer } from './receive-offer.js'
+import { createRefusalLimit } from './refusal-limit.js'
+import { renewalTime } from './renew-credential.js'
+import { createSealedKeys } from './sealed-keys.js'
+import { createServerMemory } from './server-memory.js'
+import { createSingleFlight } from './single-flight.js'
+import { createVault, type Vault } from './vault.js'
+
+/** What a wallet works with. */
+export interface WalletDeps {
+  readonly store: Store
+  /** Seals every record; its master key is the host's. */
+  readonly envelope: Envelope
+  readonly fetch: OutboundFetch
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** The release policy. */
+  readonly pdp: Pdp
+  readonly attester: Attester
+  /** Key provider of an agent. @default keys sealed in the store */
+  readonly keysOf?: (agent: string) => KeyProvider
+}
+
+/** One agent's wallet, as the operator sees it. */
+export interface AgentOverview {
+  readonly agent: string
+  readonly stopped: boolean
+  readonly credentials: readonly CredentialStatus[]
+  /** Issuances under way. */
+  readonly pending: number
+}
+
+/** A wallet. */
+export interface Wallet {
+  /** The agent's question. */
+  authorize(agent: string, question: AuthorizationQuestion): Promise<AuthorizationAnswer>
+  /** The agent's report of a nonce. */
+  noteNonce(agent: string, report: NonceReport): void
+  /** The operator hands in an offer. Never rejects for what the issuer or the offer did wrong. */
+  receive(agent: string, offer: string, txCode?: string): Promise<ReceiveReply>
+  /** The operator hands back where the browser was sent after a login. */
+  finishAuthorization(agent: string, url: string): Promise<ReceiveReply>
+  /** The operator hands in a request for a presentation, or a host one that came from an API. */
+  present(agent: string, request: string | JsonObject): Promise<PresentationReply>
+  overview(agent: string): Promise<AgentOverview>
+  /** Decisions of an agent, newest first. */
+  explain(
+    agent: string,
+    options: { readonly reference?: string; readonly limit: number },
+  ): Promise<readonly RecordedDecision[]>
+  /** Stops an agent, or releases it. */
+  setStopped(agent: string, stopped: boolean): Promise<void>
+  /** One round of renewals and interrupted issuances, for all agents. */
+  maintain(): Promise<void>
+  /** Wraps every record with the newest master key. @returns How many were rewritten. */
+  rotateMasterKey(): Promise<number>
+}
+
+/** What the caller of `present` learns. */
+export type PresentationReply =
+  | { readonly outcome: 'delivered'; readonly redirectUri?: string; readonly reference: string }
+  | { readonly outcome: 'refused'; readonly reference: string }
+
+/** How long a status list that cannot be fetched is not asked for again, in seconds. */
+const STATUS_RETRY_SECONDS = 10
+
+/**
+ * Makes a wallet.
+ *
+ * @throws {TypeError} `wallet_options_invalid`
+ */
+export function createWallet(given: WalletOptions, deps: WalletDeps): Wallet {
+  const options = checkWalletOptions(given)
+  const all = composeDeps(options, deps)
+  const agentOf = (id: string): WalletAgent => {
+    const agent = options.agents.find((one) => one.id === id)
+    if (agent === undefined) throw abort('agent_unknown')
+    return agent
+  }
+  return {
+    authorize: (id, question) => authorizeCall({ agent: agentOf(id), question, now: deps.clock() }, all),
+    noteNonce: (id, report) => noteNonce(agentOf(id).id, report, all),
+    receive: (id, offer, txCode) =>
+      receiving(id, all, (now) => receiveOffer({ agent: agentOf(id), offer, txCode, now }, all)),
+    finishAuthorization: (id, url) =>
+      receiving(id, all, (now) => finishAuthorization({ agent: agentOf(id), url, now }, all)),
+    present: (id, request) => presenting(agentOf(id), request, all),
+    overview: (id) => overviewOf(agentOf(id), all),
+    explain: (id, what) => all.explanations.read(agentOf(id).id, what),
+    async setStopped(id, stopped) {
+      const now = deps.clock()
+      await all.killSwitch.set(agentOf(id).id, stopped, now)
+      if (stopped) await all.tokens.dropAll(id)
+      const code = stopped ? 'stopped' : 'released'
+      await all.explanations.record(
+        { agent: id, event: 'stop', outcome: 'granted', code, message: `The agent was ${code}.`, facts: {} },
+        now,
+      )
+    },
+    async maintain() {
+      for (const agent of options.agents) await maintainAgent({ agent, now: deps.clock() }, all)
+    },
+    async rotateMasterKey() {
+      let rewritten = 0
+      for (const { id } of options.agents) rewritten += await all.vault.rewrap(id)
+      return rewritten
+    },
+  }
+}
+
+type AllDeps = AuthorizeCallDeps & MaintainDeps & { readonly vault: Vault }
+
+function composeDeps(options: WalletOptions, deps: WalletDeps): AllDeps {
+  const vault = createVault({ tenant: options.tenant ?? 'default' }, deps)
+  const providers = new Map<string, KeyProvider>()
+  const keysOf = (agent: string): KeyProvider => {
+    const known = providers.get(agent) ?? deps.keysOf?.(agent) ?? createSealedKeys(agent, { vault })
+    providers.set(agent, known)
+    return known
+  }
+  const { most = 20, windowSeconds = 60 } = options.refusals ?? {}
+  return {
+    ...deps,
+    options,
+    vault,
+    keysOf,
+    held: createHeldCredentials({ vault }),
+    pendings: createPendingIssuances({ vault }),
+    tokens: createAccessTokens({ vault }),
+    explanations: createExplanations({ vault, random: deps.random, log: deps.log }),
+    killSwitch: createKillSwitch({ vault }),
+    refusals: createRefusalLimit({ most, windowSeconds }, deps),
+    flights: createSingleFlight(),
+    attestations: createAttestations(deps),
+    memory: createServerMemory(),
+    backoff: createBackoff(),
+    status: createOwnStatus({ read: statusReader(options, deps) }),
+  }
+}
+
+function statusReader(options: WalletOptions, deps: WalletDeps): ReadStatus {
+  const resolverOptions = { algorithms: options.algorithms, retryAfterSeconds: STATUS_RETRY_SECONDS }
+  const resolver = createStatusResolver(resolverOptions, deps)
+  return async ({ uri, index }, { credentialIssuer, now }) => {
+    const issuer = options.issuers.find((one) => one.credentialIssuer === credentialIssuer)
+    if (issuer === undefined) return undefined
+    const trust = trustCertificates({ anchors: issuer.anchors, signer: 'any' })
+    try {
+      return (await resolver.resolve({ uri, idx: index }, { trust, now })).value
+    } catch (error) {
+      if (error instanceof VerificationError) return undefined
+      throw error
+    }
+  }
+}
+
+async function receiving(
+  id: string,
+  deps: AllDeps,
+  work: (now: NumericDate) => Promise<ReceiveReply>,
+): Promise<ReceiveReply> {
+  const now = deps.clock()
+  try {
+    if (await deps.killSwitch.isStopped(id)) throw abort('agent_stopped')
+    const reply = await work(now)
+    const facts = reply.outcome === 'stored' ? { issuer: reply.issuer, vct: reply.vct } : {}
+    await deps.explanations.record(
+      {
+        agent: id,
+        event: 'receive',
+        outcome: 'granted',
+        code: reply.outcome,
+        message: 'The offer went this far.',
+        facts,
+      },
+      now,
+    )
+    return reply
+  } catch (error) {
+    if (!(error instanceof VerificationError) && !(error instanceof ProtocolError)) throw error
+    const { code, message } = error
+    if (code !== 'agent_unknown') {
+      await deps.explanations.record(
+        { agent: id, event: 'receive', outcome: 'refused', code, message, facts: causeFacts(error) },
+        now,
+      )
+    }
+    return { outcome: 'refused', code, message }
+  }
+}
+
+// The code of the check that failed below; never its message, which may speak of what was received.
+function causeFacts(error: Error): Readonly<Record<string, string>> {
+  const { cause } = error
+  if (!(cause instanceof VerificationError) && !(cause instanceof ProtocolError)) return {}
+  return { cause: cause.code }
+}
+
+async function presenting(
+  agent: WalletAgent,
+  request: string | JsonObject,
+  deps: AllDeps,
+): Promise<PresentationReply> {
+  const now = deps.clock()
+  const record = async (
+    outcome: 'granted' | 'refused',
+    code: string,
+    message: string,
+    facts: Readonly<Record<string, string>>,
+  ) => deps.explanations.record({ agent: agent.id, event: 'present', outcome, code, message, facts }, now)
+  try {
+    if (await deps.killSwitch.isStopped(agent.id)) throw abort('agent_stopped')
+    const result: PresentationResult = await presentByRequest({ agent: agent.id, request, now }, deps)
+    const facts = { verifier: result.verifier, ...result.facts }
+    if (result.kind === 'denied')
+      return { outcome: 'refused', reference: await record('refused', result.code, result.message, facts) }
+    const reference = await record('granted', 'presented', 'Presented by direct post.', facts)
+    return {
+      outcome: 'delivered',
+      reference,
+      ...(result.redirectUri === undefined ? {} : { redirectUri: result.redirectUri }),
+    }
+  } catch (error) {
+    if (!(error instanceof VerificationError) && !(error instanceof ProtocolError)) throw error
+    return {
+      outcome: 'refused',
+      reference: await record('refused', error.code, error.message, causeFacts(error)),
+    }
+  }
+}
+
+async function overviewOf(agent: WalletAgent, deps: AllDeps): Promise<AgentOverview> {
+  const now = deps.clock()
+  const held = await deps.held.list(agent.id)
+  const credentials = await Promise.all(
+    held.map(async (one): Promise<CredentialStatus> => {
+      const renewAt = renewalTime(one)
+      const expired = one.expiresAt !== undefined && one.expiresAt <= now
+      return {
+        id: one.id,
+        vct: one.vct,
+        issuer: one.credentialIssuer,
+        state: expired ? 'expired' : one.state === 'unverified' ? 'active' : one.state,
+        copiesLeft: await deps.held.copiesLeft(agent.id, one),
+        ...(one.expiresAt === undefined ? {} : { expiresAt: one.expiresAt }),
+        ...(renewAt === undefined ? {} : { renewAt }),
+      }
+    }),
+  )
+  const pending = (await deps.pendings.list(agent.id)).length
+  return { agent: agent.id, stopped: await deps.killSwitch.isStopped(agent.id), credentials, pending }
+}
