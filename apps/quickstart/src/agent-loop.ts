@@ -9,7 +9,11 @@ const url = process.env['API_URL'] ?? 'https://localhost:8443/payroll/export'
 const pauseMs = Number(process.env['PAUSE_MS'] ?? '200')
 
 for (;;) {
-  const response = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: '{}',
+  })
   await response.text()
   console.log(JSON.stringify({ at: Date.now(), status: response.status }))
   if (response.status !== 200) break

@@ -1,0 +1,87 @@
+/**
+ * The configuration files of the three products, as a deployment would write them by hand.
+ *
+ * @module
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type JsonObject, randomText, systemRandom } from '@attache/core'
+import type { ApiConfiguration } from './api-configuration.js'
+import type { Setting } from './setting.js'
+
+/** How soon a revocation must be seen, in seconds: the `ttl` of the status lists. */
+export const STATUS_TTL_SECONDS = 5
+
+/** Writes the issuer's folder: configuration, template, seal key, management token. */
+export function configureIssuer(setting: Setting): void {
+  const { trust } = setting
+  mkdirSync(setting.file('issuer'), { recursive: true, mode: 0o700 })
+  const template = readFileSync(join(setting.inputFolder, 'agent-role.yaml'), 'utf8')
+  writeFileSync(
+    setting.file('issuer', 'agent-role.yaml'),
+    template.replace(/^vct: .*$/m, `vct: ${setting.vct}`),
+  )
+  writeOnce(setting.file('issuer', 'seal.key'))
+  writeOnce(setting.file('issuer', 'management.token'))
+  writeJson(setting.file('issuer', 'issuer.json'), {
+    version: 1,
+    credentialIssuer: setting.issuer,
+    mode: 'base',
+    dataFolder: 'store',
+    listen: {
+      port: setting.issuerPort,
+      tls: { certificate: trust.chain('issuer-tls'), key: trust.key('issuer-tls') },
+    },
+    management: {
+      port: setting.managementPort,
+      tls: { certificate: trust.chain('issuer-tls'), key: trust.key('issuer-tls') },
+      tokenFile: 'management.token',
+    },
+    signing: { key: trust.key('credential-signer'), certificates: trust.chain('credential-signer') },
+    statusSigning: { key: trust.key('status-signer'), certificates: trust.chain('status-signer') },
+    sealKeys: ['seal.key'],
+    walletAttesters: [
+      { name: 'acme agent platform', anchors: trust.authority('wallet-providers'), clients: 'any' },
+    ],
+    clientAuthentication: 'attestation',
+    attestationChallenges: true,
+    dpopNonces: true,
+    templates: ['agent-role.yaml'],
+    grants: ['pre-authorized_code'],
+    transactionCode: { inputMode: 'numeric', length: 6 },
+    statusList: { ttlSeconds: STATUS_TTL_SECONDS, lifetimeSeconds: 600 },
+  })
+}
+
+/** Writes the API's configuration. */
+export function configureApi(setting: Setting): void {
+  const { trust } = setting
+  mkdirSync(setting.file('api'), { recursive: true, mode: 0o700 })
+  const configuration: ApiConfiguration = {
+    origin: setting.api,
+    port: setting.apiPort,
+    dataFolder: setting.file('api', 'store'),
+    vct: setting.vct,
+    tls: { key: trust.key('api-tls'), certificate: trust.chain('api-tls') },
+    signing: { key: trust.key('request-signer'), certificates: trust.chain('request-signer') },
+    credentialIssuers: trust.authority('credential-issuers'),
+    statusLists: trust.authority('status-lists'),
+    walletAttesters: trust.authority('wallet-providers'),
+    tlsAuthority: trust.authority('tls'),
+    allowPrivate: ['localhost'],
+  }
+  writeFileSync(setting.file('api', 'api.json'), `${JSON.stringify(configuration, null, 2)}\n`)
+}
+
+// Secrets survive a restart: what was sealed or handed out before stays good.
+function writeOnce(file: string): void {
+  try {
+    writeFileSync(file, `${randomText(systemRandom)}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+}
+
+function writeJson(file: string, value: JsonObject): void {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`)
+}

@@ -1,0 +1,77 @@
+/**
+ * The issuer's management API, as an HR system would call it.
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { type JsonObject, type JsonValue, type OutboundFetch, parseJson } from '@attache/core'
+import { z } from 'zod'
+
+/** What an import did. */
+export interface ImportReport {
+  readonly imported: number
+  readonly refused: readonly { readonly line: number; readonly reason: string }[]
+}
+
+/** An offer for one agent, to be handed to its wallet. */
+export interface Offer {
+  /** `openid-credential-offer://…` */
+  readonly offer: string
+  readonly txCode: string
+}
+
+/** Calls of the management API. Each throws when the answer is not a success. */
+export interface Management {
+  importPeople(csvFile: string): Promise<ImportReport>
+  importAgents(csvFile: string): Promise<ImportReport>
+  createOffer(agent: string, by: 'value' | 'reference'): Promise<Offer>
+  /** @returns How many credentials changed. */
+  setStatus(agent: string, status: 'invalid' | 'suspended' | 'valid'): Promise<number>
+  /** @returns Whether the API answers. */
+  answers(): Promise<boolean>
+}
+
+/** Creates a client. @param tokenFile The bearer token's file. */
+export function createManagement(origin: string, tokenFile: string, fetch: OutboundFetch): Management {
+  const headers = () => ({ Authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` })
+  const call = async (path: string, type: string, body: string): Promise<JsonValue> => {
+    const response = await fetch(`${origin}/manage/v1/${path}`, {
+      method: 'POST',
+      headers: { ...headers(), 'Content-Type': type },
+      body,
+      timeoutMs: 30_000,
+    })
+    const answer = parseJson(await response.text())
+    if (!response.ok || !answer.ok) throw new Error(`${path}: ${response.status} ${JSON.stringify(answer)}`)
+    return answer.value
+  }
+  const json = (path: string, body: JsonObject) => call(path, 'application/json', JSON.stringify(body))
+  const csv = async (path: string, file: string) =>
+    parseImportReport(await call(path, 'text/csv', readFileSync(file, 'utf8')))
+  return {
+    importPeople: (file) => csv('people', file),
+    importAgents: (file) => csv('agents', file),
+    createOffer: async (agent, by) =>
+      parseOffer(await json('offers', { agent, by, grant: 'pre-authorized_code' })),
+    setStatus: async (agent, status) => parseChanged(await json('credentials/status', { agent, status })),
+    answers: () =>
+      fetch(`${origin}/manage/v1/credentials`, { headers: headers() }).then(
+        (response) => response.ok,
+        () => false,
+      ),
+  }
+}
+
+function parseImportReport(value: JsonValue): ImportReport {
+  const refused = z.object({ line: z.number(), reason: z.string() })
+  return z.object({ imported: z.number(), refused: z.array(refused) }).parse(value)
+}
+
+function parseOffer(value: JsonValue): Offer {
+  const { offer, tx_code: txCode } = z.object({ offer: z.string(), tx_code: z.string() }).parse(value)
+  return { offer, txCode }
+}
+
+function parseChanged(value: JsonValue): number {
+  return z.object({ changed: z.array(z.string()) }).parse(value).changed.length
+}
