@@ -88,7 +88,10 @@ function subjectOf(agent: AgentRecord, owner: PersonRecord): ClaimsSubject {
   return {
     agent: agent.agent,
     owner: owner.employeeId,
-    facts: { agent: { name: agent.agent, purpose: agent.purpose }, owner: personFacts(owner) },
+    facts: {
+      agent: { id: agent.agent, name: agent.agent, purpose: agent.purpose },
+      owner: personFacts(owner),
+    },
     until: owner.until ?? undefined,
   }
 }
