@@ -111,17 +111,9 @@ function main() {
 
   const leftOut = leaveOut()
   const folders = leftOut.flatMap((one) => one.suites).join(',')
-  const counts = [
-    testRun('tests', 'tests.json', {
-      ATTACHE_LEFT_OUT: folders,
-      ATTACHE_COVERAGE: '',
-    }),
-  ]
-  counts.push(
-    testRun('coverage of requirements', 'coverage.json', {
-      ATTACHE_COVERAGE: '1',
-    }),
-  )
+  const env = { ATTACHE_LEFT_OUT: folders, ATTACHE_COVERAGE: '' }
+  const counts = [testRun('tests', 'tests.json', env)]
+  counts.push(testRun('coverage of requirements', 'coverage.json', { ...env, ATTACHE_COVERAGE: '1' }))
 
   console.log('')
   printCounts(join(REPORT, 'tests.json'))

@@ -74,6 +74,7 @@ describe('judgeSyntax can fail', () => {
     ['as const', 'const x = [1] as const'],
     ['a renaming import', `import { a as b } from './b.js'`],
     ['a renaming export', `export { a as b } from './b.js'`],
+    ['a member for a global type', 'declare global { namespace Express { interface Request { a: 1 } } }'],
     ['satisfies', 'const x = 1 satisfies number'],
     ['take of only in another word', 'store.only()'],
   ])('lets through %s', (_, text) => {
