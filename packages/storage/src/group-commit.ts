@@ -65,6 +65,8 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   let running: Promise<void> | undefined
 
   async function run(): Promise<void> {
+    // What is submitted in the same turn belongs to the first group already.
+    await null
     while (waiting.length > 0) {
       const length = groupLength(waiting)
       const group = waiting.slice(0, length)
