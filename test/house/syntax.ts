@@ -42,16 +42,6 @@ function isAugmentation(node: ts.ModuleDeclaration): boolean {
   return ts.isModuleBlock(node.parent) && ts.isModuleDeclaration(parent) && parent.name.text === 'global'
 }
 
-function isNamespace(node: ts.Node): node is ts.ModuleDeclaration {
-  return ts.isModuleDeclaration(node) && ts.isIdentifier(node.name) && node.name.text !== 'global'
-}
-
-/** Adding a member to a type that a library declares globally (Express.Request) has no other form. */
-function isInsideGlobal(node: ts.ModuleDeclaration): boolean {
-  const around = node.parent.parent
-  return around !== undefined && ts.isModuleDeclaration(around) && around.name.text === 'global'
-}
-
 function hasModifier(node: ts.Node, kind: ts.SyntaxKind): boolean {
   return ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((modifier) => modifier.kind === kind)
 }
