@@ -173,9 +173,9 @@ describe('the issuer server over https', () => {
   test('issues, lists and revokes', async () => {
     await manage('people', PEOPLE, 'text/csv')
     await manage('agents', 'agent,owner,purpose\nbot,E-1,Exports\n', 'text/csv')
-    const created = await (
-      await manage('offers', '{"agent":"bot","by":"reference"}', 'application/json')
-    ).json()
+    const created = await bodyOf(
+      await manage('offers', '{"agent":"bot","by":"reference"}', 'application/json'),
+    )
     expect(created).toMatchObject({ expires_in: 600, tx_code: expect.stringMatching(/^\d{6}$/) })
     const offer = parseCredentialOffer(await (await call(text(created, 'credential_offer_uri'))).json())
 
