@@ -103,7 +103,7 @@ export const ROOMS: readonly Room[] = [
   room('policy', {
     rooms: ['core'],
     outside: ['@cedar-policy/cedar-wasm', 'zod'],
-    builtins: [],
+    builtins: PURE,
   }),
   room('audit', { rooms: ['core', 'keys'], outside: ['zod'], builtins: PURE }),
   room('issuer', {
