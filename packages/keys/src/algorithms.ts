@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { configurationError } from '@attache/core'
+import { misconfiguration } from './error-codes.js'
 
 /** A JWS `alg` value this house verifies. `RS256` is here for tokens of foreign OpenID Providers only. */
 export type JwsAlgorithm =
@@ -64,7 +64,7 @@ export function isJwsAlgorithm(value: unknown): value is JwsAlgorithm {
 export function algorithmProfile(alg: JwsAlgorithm): AlgorithmProfile {
   const profile = PROFILES.get(alg)
   if (profile === undefined) {
-    throw configurationError('algorithm_refused', `The algorithm ${String(alg)} is not known here.`)
+    throw misconfiguration('algorithm_refused', `The algorithm ${String(alg)} is not known here.`)
   }
   return profile
 }
@@ -80,7 +80,7 @@ export function algorithmProfile(alg: JwsAlgorithm): AlgorithmProfile {
 export function parseAlgorithms(value: readonly string[]): readonly JwsAlgorithm[] {
   return value.map((alg) => {
     if (!isJwsAlgorithm(alg)) {
-      throw configurationError(
+      throw misconfiguration(
         'algorithm_refused',
         'A configured algorithm is not an asymmetric one known here. Use ES256 unless a peer needs another.',
       )

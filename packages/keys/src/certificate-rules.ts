@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { type NumericDate, VerificationError } from '@attache/core'
+import type { NumericDate } from '@attache/core'
 import type { Certificate } from './certificate.js'
+import { refusal } from './error-codes.js'
 
 /** Signature algorithms with SHA-2 only: `node:crypto` would verify SHA-1 and MD5 too. */
 const SIGNATURE_ALGORITHMS = new Set([
@@ -26,10 +27,10 @@ const SIGNATURE_ALGORITHMS = new Set([
  */
 export function requireValidity(certificate: Certificate, now: NumericDate): void {
   if (now < certificate.notBefore) {
-    throw new VerificationError('certificate_not_yet_valid', 'A certificate of the chain is not valid yet.')
+    throw refusal('certificate_not_yet_valid', 'A certificate of the chain is not valid yet.')
   }
   if (now > certificate.notAfter) {
-    throw new VerificationError('certificate_expired', 'A certificate of the chain has expired.')
+    throw refusal('certificate_expired', 'A certificate of the chain has expired.')
   }
 }
 
@@ -43,13 +44,10 @@ export function requireLeaf(leaf: Certificate, extendedKeyUsage: string | undefi
   requireReadable(leaf)
   const { basicConstraints, keyUsage, extendedKeyUsage: usages } = leaf.extensions
   if (basicConstraints?.ca === true || keyUsage?.digitalSignature === false) {
-    throw new VerificationError(
-      'certificate_key_usage',
-      'The signing certificate is not one for signing messages.',
-    )
+    throw refusal('certificate_key_usage', 'The signing certificate is not one for signing messages.')
   }
   if (extendedKeyUsage !== undefined && usages?.includes(extendedKeyUsage) !== true) {
-    throw new VerificationError(
+    throw refusal(
       'certificate_extended_key_usage',
       `The signing certificate lacks the extended key usage ${extendedKeyUsage}.`,
     )
@@ -67,34 +65,25 @@ export function requireCertificateAuthority(certificate: Certificate, intermedia
   requireReadable(certificate)
   const { basicConstraints, keyUsage } = certificate.extensions
   if (basicConstraints?.ca !== true) {
-    throw new VerificationError('certificate_not_ca', 'A certificate was signed by one that is no authority.')
+    throw refusal('certificate_not_ca', 'A certificate was signed by one that is no authority.')
   }
   if (keyUsage?.keyCertSign === false) {
-    throw new VerificationError(
-      'certificate_key_usage',
-      'An authority of the chain may not sign certificates.',
-    )
+    throw refusal('certificate_key_usage', 'An authority of the chain may not sign certificates.')
   }
   if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < intermediatesBelow) {
-    throw new VerificationError(
-      'certificate_path_length',
-      'The chain is longer than one of its authorities allows.',
-    )
+    throw refusal('certificate_path_length', 'The chain is longer than one of its authorities allows.')
   }
 }
 
 /** Refuses what could not be evaluated: unknown critical extensions, name constraints, old hashes. */
 function requireReadable(certificate: Certificate): void {
   if (certificate.extensions.unknownCritical.length > 0 || certificate.extensions.nameConstraints) {
-    throw new VerificationError(
+    throw refusal(
       'certificate_critical_extension',
       'A certificate carries a restriction that is not understood here.',
     )
   }
   if (!SIGNATURE_ALGORITHMS.has(certificate.signatureAlgorithm)) {
-    throw new VerificationError(
-      'certificate_weak',
-      'A certificate is signed with an algorithm not accepted here.',
-    )
+    throw refusal('certificate_weak', 'A certificate is signed with an algorithm not accepted here.')
   }
 }

@@ -6,7 +6,8 @@
  * @module
  */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { configurationError, isJsonObject, isJsonValue, type JsonObject, member } from '@attache/core'
+import { isJsonObject, isJsonValue, type JsonObject, member } from '@attache/core'
+import { misconfiguration } from './error-codes.js'
 import { type ContentEncryption, isContentEncryption } from './jwe-content.js'
 import { bareJwk, type PublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
@@ -48,7 +49,7 @@ export function generateDecryptionKey(options?: { kid?: string }): DecryptionKey
 export function createDecryptionKey(privateJwk: unknown): DecryptionKey {
   const { keyObject, publicJwk, kid: thumbprint } = importPrivateJwk(privateJwk)
   if (publicJwk.crv !== 'P-256' || !isJsonObject(privateJwk) || !isJsonValue(privateJwk)) {
-    throw configurationError('algorithm_refused', 'Messages are encrypted to EC keys on P-256 only.')
+    throw misconfiguration('algorithm_refused', 'Messages are encrypted to EC keys on P-256 only.')
   }
   const named = member(privateJwk, 'kid')
   const kid = typeof named === 'string' && named !== '' ? named : thumbprint

@@ -10,7 +10,6 @@
  * @module
  */
 import {
-  configurationError,
   decodeBase64url,
   decodeUtf8,
   encodeBase64url,
@@ -21,9 +20,10 @@ import {
   parseJson,
   type Random,
   utf8,
-  VerificationError,
+  type VerificationError,
 } from '@attache/core'
 import { type AeadUse, decryptAead, encryptAead, NONCE_BYTES } from './aead.js'
+import { misconfiguration, refusal } from './error-codes.js'
 
 /** A key that wraps data keys: an id that is stored with each record, and 32 secret bytes. */
 export interface MasterKey {
@@ -77,7 +77,7 @@ export function createEnvelope(masterKeys: readonly MasterKey[], deps: { random:
   const byId = new Map(masterKeys.map(({ id, key }) => [id, Uint8Array.from(key)]))
   const sound = masterKeys.every(({ id, key }) => id !== '' && key.length === 32)
   if (current === undefined || byId.size !== masterKeys.length || !sound) {
-    throw configurationError(
+    throw misconfiguration(
       'master_keys_invalid',
       'An envelope needs master keys of 32 bytes with distinct ids.',
     )
@@ -87,7 +87,7 @@ export function createEnvelope(masterKeys: readonly MasterKey[], deps: { random:
   const unwrap = ({ masterKeyId, wrapped }: SealedRecord, place: string) => {
     const key = byId.get(masterKeyId)
     if (key === undefined)
-      throw unreadable('record_master_key_unknown', 'The master key of a record is missing.')
+      throw refusal('record_master_key_unknown', 'The master key of a record is missing.')
     return openBytes(wrapped, { key, context: ['data key', masterKeyId, place] })
   }
   return {
@@ -125,7 +125,7 @@ function openBytes(sealed: Uint8Array, use: Use): Uint8Array {
   const opened =
     nonce.length < NONCE_BYTES ? undefined : decryptAead(sealed.subarray(NONCE_BYTES), aeadUse(use, nonce))
   if (opened !== undefined) return opened
-  throw unreadable('record_changed', 'A stored record was altered, or moved from where it belongs.')
+  throw refusal('record_changed', 'A stored record was altered, or moved from where it belongs.')
 }
 
 function aeadUse({ key, context }: Use, nonce: Uint8Array): AeadUse {
@@ -140,7 +140,7 @@ function parseRecord(record: JsonValue): SealedRecord {
   if (!isJsonObject(record)) throw malformed()
   const [version, masterKeyId, wrapped, content] = ['v', 'k', 'w', 'c'].map((name) => member(record, name))
   if (typeof version === 'number' && version > VERSION) {
-    throw unreadable('record_version_unknown', 'A stored record was written by a newer release.')
+    throw refusal('record_version_unknown', 'A stored record was written by a newer release.')
   }
   const wrappedBytes = typeof wrapped === 'string' ? decodeBase64url(wrapped) : undefined
   if (version !== VERSION || typeof masterKeyId !== 'string' || typeof content !== 'string') throw malformed()
@@ -157,9 +157,5 @@ function parseContent(plaintext: Uint8Array): JsonValue {
 }
 
 function malformed(): VerificationError {
-  return unreadable('record_malformed', 'A stored record is not one that an envelope has written.')
-}
-
-function unreadable(code: string, message: string): VerificationError {
-  return new VerificationError(code, message)
+  return refusal('record_malformed', 'A stored record is not one that an envelope has written.')
 }

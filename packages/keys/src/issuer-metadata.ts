@@ -16,10 +16,11 @@ import {
   type OutboundFetch,
   parseHttpsUrl,
   parseJson,
-  VerificationError,
+  type VerificationError,
   wellKnownUrl,
   withoutTrailingSlash,
 } from '@attache/core'
+import { refusal } from './error-codes.js'
 import type { PublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
 
@@ -43,10 +44,7 @@ const JWKS_TYPES = ['application/json', 'application/jwk-set+json']
  */
 export function issuerMetadataUrl(issuer: string): string {
   if (parseHttpsUrl(issuer) === undefined || /[?#]/.test(issuer)) {
-    throw new VerificationError(
-      'issuer_identifier_invalid',
-      'An issuer is an https URL without query and fragment.',
-    )
+    throw refusal('issuer_identifier_invalid', 'An issuer is an https URL without query and fragment.')
   }
   return wellKnownUrl(withoutTrailingSlash(issuer), 'jwt-vc-issuer')
 }
@@ -109,5 +107,5 @@ async function fetchJson(
 }
 
 function invalid(message: string): VerificationError {
-  return new VerificationError('issuer_metadata_invalid', message)
+  return refusal('issuer_metadata_invalid', message)
 }

@@ -11,7 +11,6 @@
 import { generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import {
-  configurationError,
   decodeBase64url,
   decodeUtf8,
   encodeBase64url,
@@ -20,10 +19,11 @@ import {
   member,
   parseJson,
   utf8,
-  VerificationError,
+  type VerificationError,
 } from '@attache/core'
 import { decryptAead, encryptAead, NONCE_BYTES, TAG_BYTES } from './aead.js'
 import { type DecryptionKey, isEncryptionKey } from './decryption-key.js'
+import { misconfiguration, refusal } from './error-codes.js'
 import { agreeOnKey, type ContentEncryption, isContentEncryption } from './jwe-content.js'
 import { type PublicJwk, parsePublicJwk, publicKeyObject } from './jwk.js'
 
@@ -54,7 +54,7 @@ const MAX_HEADER_CHARACTERS = 4096
 export async function encryptJwe(plaintext: Uint8Array, recipient: JweRecipient): Promise<string> {
   const { jwk, enc, zip } = recipient
   if (!isEncryptionKey(jwk)) {
-    throw configurationError('encryption_key_refused', 'Encrypt to a P-256 key whose alg is ECDH-ES.')
+    throw misconfiguration('encryption_key_refused', 'Encrypt to a P-256 key whose alg is ECDH-ES.')
   }
   const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const header = protectedHeader(recipient, ephemeral.publicKey.export({ format: 'jwk' }))
@@ -109,7 +109,7 @@ export async function decryptJwe(
   })
   const content = decryptAead(sealed, { key, nonce, associatedData: utf8(associated) })
   if (content === undefined) {
-    throw new VerificationError('jwe_decryption_failed', 'The message could not be decrypted.')
+    throw refusal('jwe_decryption_failed', 'The message could not be decrypted.')
   }
   return { plaintext: Object.hasOwn(header, 'zip') ? inflate(content, maxBytes) : content, header }
 }
@@ -162,7 +162,7 @@ function recipientKey(header: JsonObject, keys: readonly DecryptionKey[]): Decry
   const kid = member(header, 'kid')
   const [only, ...others] = kid === undefined ? keys : keys.filter((key) => key.kid === kid)
   if (only !== undefined && others.length === 0) return only
-  throw new VerificationError('jwe_key_unknown', 'The message names no key of ours. Fetch our keys again.')
+  throw refusal('jwe_key_unknown', 'The message names no key of ours. Fetch our keys again.')
 }
 
 /** `parsePublicJwk` makes sure that the point lies on the curve: an invalid one could draw out our key. */
@@ -194,16 +194,13 @@ function inflate(content: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 function headerRejected(message: string, cause?: unknown): VerificationError {
-  return new VerificationError('jwe_header_rejected', message, cause === undefined ? {} : { cause })
+  return refusal('jwe_header_rejected', message, cause === undefined ? {} : { cause })
 }
 
 function malformed(): VerificationError {
-  return new VerificationError(
-    'jwe_malformed',
-    'The message is not a compact JWE with a direct key agreement.',
-  )
+  return refusal('jwe_malformed', 'The message is not a compact JWE with a direct key agreement.')
 }
 
 function tooLarge(): VerificationError {
-  return new VerificationError('jwe_too_large', 'The encrypted message is longer than accepted here.')
+  return refusal('jwe_too_large', 'The encrypted message is longer than accepted here.')
 }

@@ -11,7 +11,8 @@
  * @module
  */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { decodeBase64url, isJsonObject, type JsonObject, member, VerificationError } from '@attache/core'
+import { decodeBase64url, isJsonObject, type JsonObject, member, type VerificationError } from '@attache/core'
+import { refusal } from './error-codes.js'
 
 /** A public key. A type alias, so that it can stand wherever a JSON object is wanted. */
 export type PublicJwk = {
@@ -63,10 +64,7 @@ export function parsePublicJwk(value: unknown): PublicJwk {
 export function parseMembers(value: unknown): PublicJwk {
   if (!isJsonObject(value)) throw malformed('A JWK must be a JSON object.')
   if (hasPrivateMember(value)) {
-    throw new VerificationError(
-      'jwk_private_member',
-      'The JWK carries private key material. Send the public key only.',
-    )
+    throw refusal('jwk_private_member', 'The JWK carries private key material. Send the public key only.')
   }
   return Object.freeze({ ...keyMembers(value), ...labels(value) })
 }
@@ -149,7 +147,7 @@ function rsaKey(value: JsonObject): PublicJwk {
   const power = exponent.length > 4 ? 0 : Buffer.from(exponent).readUIntBE(0, exponent.length)
   // FIPS 186-5, section 5.4: odd and above 2^16; four bytes are plenty and keep verification cheap.
   if (bits < RSA_BITS.least || bits > RSA_BITS.most || power <= 65_536 || power % 2 === 0) {
-    throw new VerificationError(
+    throw refusal(
       'jwk_weak',
       'RSA keys need 2048 to 8192 bits and an odd public exponent of 65537 or more, at most four bytes.',
     )
@@ -199,16 +197,16 @@ function importKey(jwk: PublicJwk): KeyObject {
     // OpenSSL checks here that an EC point lies on its curve.
     return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch (cause) {
-    throw new VerificationError('jwk_malformed', 'The JWK does not describe a valid public key.', { cause })
+    throw refusal('jwk_malformed', 'The JWK does not describe a valid public key.', { cause })
   }
 }
 
 function malformed(message: string): VerificationError {
-  return new VerificationError('jwk_malformed', message)
+  return refusal('jwk_malformed', message)
 }
 
 function typeRefused(): VerificationError {
-  return new VerificationError(
+  return refusal(
     'jwk_type_refused',
     'Only EC keys on P-256, P-384 or P-521, Ed25519 keys and RSA keys are used here.',
   )

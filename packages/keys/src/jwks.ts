@@ -6,6 +6,7 @@
  * @module
  */
 import { isJsonObject, member, VerificationError } from '@attache/core'
+import { refusal } from './error-codes.js'
 import { type PublicJwk, parsePublicJwk } from './jwk.js'
 
 /** Why a key of a set was left out. */
@@ -30,8 +31,7 @@ const MAX_KEYS = 100
  */
 export function parseJwks(value: unknown, onSkipped?: (skipped: SkippedKey) => void): readonly PublicJwk[] {
   const keys = isJsonObject(value) ? member(value, 'keys') : undefined
-  if (!Array.isArray(keys))
-    throw new VerificationError('jwks_malformed', 'A JWK Set is an object with an array keys.')
+  if (!Array.isArray(keys)) throw refusal('jwks_malformed', 'A JWK Set is an object with an array keys.')
   return keys.slice(0, MAX_KEYS).flatMap((key: unknown, index) => {
     try {
       return [parsePublicJwk(key)]

@@ -9,7 +9,6 @@
  * @module
  */
 import {
-  configurationError,
   decodeBase64url,
   decodeUtf8,
   encodeBase64url,
@@ -18,9 +17,10 @@ import {
   member,
   parseJson,
   utf8,
-  VerificationError,
+  type VerificationError,
 } from '@attache/core'
 import { isJwsAlgorithm, type JwsAlgorithm } from './algorithms.js'
+import { misconfiguration, refusal } from './error-codes.js'
 import { hasPrivateMember, type PublicJwk } from './jwk.js'
 import { algorithmFitsKey, verifySignature } from './signature.js'
 import type { Signer } from './signer.js'
@@ -54,10 +54,7 @@ export async function signJws(
 ): Promise<string> {
   const jwk = member(input.header, 'jwk')
   if (hasCriticalMembers(input.header) || (isJsonObject(jwk) && hasPrivateMember(jwk))) {
-    throw configurationError(
-      'jws_header_refused',
-      'A JWS header here has no crit, no b64 and no private jwk.',
-    )
+    throw misconfiguration('jws_header_refused', 'A JWS header here has no crit, no b64 and no private jwk.')
   }
   const header = encodeJson(JSON.stringify({ ...input.header, alg: signer.alg }))
   const payload = typeof input.payload === 'string' ? input.payload : JSON.stringify(input.payload)
@@ -77,7 +74,7 @@ export async function signJws(
  */
 export function parseJws(text: string, limits?: { maxBytes?: number; maxDepth?: number }): ParsedJws {
   if (text.length > (limits?.maxBytes ?? DEFAULT_MAX_BYTES)) {
-    throw new VerificationError('jws_too_large', 'The signed token is longer than accepted here.')
+    throw refusal('jws_too_large', 'The signed token is longer than accepted here.')
   }
   const [first = '', second = '', third = '', ...rest] = text.split('.', 4)
   const signature = decodeBase64url(third)
@@ -108,26 +105,20 @@ export function verifyJws(
   const { header } = jws
   const alg = member(header, 'alg')
   if (member(header, 'typ') !== expected.typ) {
-    throw new VerificationError('jws_typ', `The token must have the type ${expected.typ}.`)
+    throw refusal('jws_typ', `The token must have the type ${expected.typ}.`)
   }
   if (!isJwsAlgorithm(alg) || !expected.algorithms.includes(alg)) {
-    throw new VerificationError(
-      'jws_algorithm',
-      'The token is signed with an algorithm that is not accepted here.',
-    )
+    throw refusal('jws_algorithm', 'The token is signed with an algorithm that is not accepted here.')
   }
   // No extension is understood here, so each of them would have to be refused; an empty list is invalid anyway.
   if (hasCriticalMembers(header)) {
-    throw new VerificationError(
-      'jws_crit',
-      'The token demands a header extension that is not supported here.',
-    )
+    throw refusal('jws_crit', 'The token demands a header extension that is not supported here.')
   }
   if (!algorithmFitsKey(alg, expected.key)) {
-    throw new VerificationError('jws_key_mismatch', 'The algorithm of the token does not fit the key.')
+    throw refusal('jws_key_mismatch', 'The algorithm of the token does not fit the key.')
   }
   if (!verifySignature(jws.signature, { bytes: utf8(jws.signingInput), alg }, expected.key)) {
-    throw new VerificationError('jws_signature', 'The signature of the token does not hold for the key.')
+    throw refusal('jws_signature', 'The signature of the token does not hold for the key.')
   }
 }
 
@@ -150,5 +141,5 @@ function decodeObject(segment: string, maxDepth: number): JsonObject {
 }
 
 function malformed(message: string): VerificationError {
-  return new VerificationError('jws_malformed', message)
+  return refusal('jws_malformed', message)
 }

@@ -10,7 +10,6 @@
  * @module
  */
 import {
-  configurationError,
   type JsonObject,
   type Log,
   member,
@@ -18,8 +17,8 @@ import {
   type OutboundFetch,
   parseHttpsUrl,
   SILENT_LOG,
-  VerificationError,
 } from '@attache/core'
+import { misconfiguration, refusal } from './error-codes.js'
 import { fetchIssuerKeys, fetchJwks, issuerMetadataUrl, type KeyFetchDeps } from './issuer-metadata.js'
 import type { PublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
@@ -110,10 +109,7 @@ export function createIssuerKeys(
       const resolver = token.issuer === undefined ? undefined : pinned.get(token.issuer)
       if (resolver !== undefined) return resolver(token)
       if (options.x5c === undefined) {
-        throw new VerificationError(
-          'issuer_untrusted',
-          'The issuer is not trusted here. Add it to the policy.',
-        )
+        throw refusal('issuer_untrusted', 'The issuer is not trusted here. Add it to the policy.')
       }
       return byChain(token, options.x5c)
     },
@@ -140,7 +136,7 @@ function resolverOf(
   const find = finderOf(issuer, trust, deps)
   return async ({ header, now }) => {
     if (Object.hasOwn(header, 'x5c')) {
-      throw new VerificationError('issuer_mechanism_refused', 'The keys of this issuer do not come from x5c.')
+      throw refusal('issuer_mechanism_refused', 'The keys of this issuer do not come from x5c.')
     }
     return { key: await find(header, now), mechanism, issuer }
   }
@@ -174,12 +170,12 @@ async function byChain(
 ): Promise<ResolvedIssuerKey> {
   const x5c = parseX5c(member(header, 'x5c'))
   if (x5c === undefined) {
-    throw new VerificationError('issuer_mechanism_refused', 'The key of this issuer must come by x5c.')
+    throw refusal('issuer_mechanism_refused', 'The key of this issuer must come by x5c.')
   }
   const chain = verifyCertificateChain(x5c, { ...trust, now })
   const bound = issuer !== undefined && isBound(issuer, chain)
   if (!bound && issuer !== undefined && trust.requireIssBinding === true) {
-    throw new VerificationError('issuer_not_bound', 'The certificate does not name the issuer of the token.')
+    throw refusal('issuer_not_bound', 'The certificate does not name the issuer of the token.')
   }
   return { key: chain.leafKey, mechanism: 'x5c', chain, ...(bound ? { issuer } : {}) }
 }
@@ -211,12 +207,9 @@ function requireMetadataIssuer(issuer: string): void {
 
 function requireFound(key: PublicJwk | undefined): PublicJwk {
   if (key !== undefined) return key
-  throw new VerificationError(
-    'issuer_key_not_found',
-    'The issuer has no key that the token could be signed with.',
-  )
+  throw refusal('issuer_key_not_found', 'The issuer has no key that the token could be signed with.')
 }
 
 function invalidTrust(message: string): TypeError {
-  return configurationError('issuer_trust_invalid', message)
+  return misconfiguration('issuer_trust_invalid', message)
 }

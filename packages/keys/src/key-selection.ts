@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { type JsonObject, member, VerificationError } from '@attache/core'
+import { type JsonObject, member } from '@attache/core'
 import { isJwsAlgorithm } from './algorithms.js'
+import { refusal } from './error-codes.js'
 import type { PublicJwk } from './jwk.js'
 import { algorithmFitsKey } from './signature.js'
 
@@ -24,10 +25,7 @@ export interface WantedKey {
 export function wantedKey(header: JsonObject): WantedKey {
   const [kid, alg] = [member(header, 'kid'), member(header, 'alg')]
   if (typeof alg !== 'string' || (kid !== undefined && typeof kid !== 'string')) {
-    throw new VerificationError(
-      'issuer_key_not_found',
-      'The token header names its key or algorithm in a wrong way.',
-    )
+    throw refusal('issuer_key_not_found', 'The token header names its key or algorithm in a wrong way.')
   }
   return kid === undefined ? { alg } : { alg, kid }
 }
@@ -44,10 +42,7 @@ export function selectKey(keys: readonly PublicJwk[], wanted: WantedKey): Public
     kid === undefined ? isJwsAlgorithm(alg) && algorithmFitsKey(alg, key) : key.kid === kid,
   )
   if (others.length > 0) {
-    throw new VerificationError(
-      'issuer_key_ambiguous',
-      'Several keys of the issuer match. Name one by a unique kid.',
-    )
+    throw refusal('issuer_key_ambiguous', 'Several keys of the issuer match. Name one by a unique kid.')
   }
   return found
 }

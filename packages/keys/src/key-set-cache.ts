@@ -10,7 +10,8 @@
  *
  * @module
  */
-import { type NumericDate, VerificationError } from '@attache/core'
+import type { NumericDate, VerificationError } from '@attache/core'
+import { refusal } from './error-codes.js'
 import type { PublicJwk } from './jwk.js'
 import { selectKey, type WantedKey } from './key-selection.js'
 
@@ -85,10 +86,7 @@ export function createKeySetCache(options: KeySetCacheOptions = {}): KeySetCache
       if (entry.loading !== undefined || mayLoad(entry, now)) await load(entry, source, now)
       const refreshed = entry.keys === undefined ? undefined : selectKey(entry.keys, wanted)
       if (refreshed !== undefined) return refreshed
-      throw new VerificationError(
-        'issuer_key_not_found',
-        'The issuer has no key that the token could be signed with.',
-      )
+      throw refusal('issuer_key_not_found', 'The issuer has no key that the token could be signed with.')
     },
   }
 }
@@ -123,7 +121,7 @@ async function attempt(entry: Entry, source: KeySource, now: NumericDate): Promi
 }
 
 function unavailable(cause: unknown): VerificationError {
-  return new VerificationError(
+  return refusal(
     'issuer_keys_unavailable',
     'The keys of the issuer could not be fetched, and none young enough are kept.',
     { cause },

@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { configurationError } from '@attache/core'
+
 import { type Certificate, isSelfSigned } from './certificate.js'
+import { misconfiguration } from './error-codes.js'
 import type { PublicJwk } from './jwk.js'
 import { jwkThumbprint } from './thumbprint.js'
 import { decodeX5c } from './x5c.js'
@@ -23,16 +24,13 @@ import { leafKeyOf } from './x509.js'
 export function requireOwnChain(x5c: readonly string[], publicJwk: PublicJwk): void {
   const [leaf, ...rest] = certificatesOf(x5c)
   if (leaf === undefined || isSelfSigned(leaf)) {
-    throw configurationError(
-      'self_signed',
-      'A signing certificate must be issued by a certificate authority.',
-    )
+    throw misconfiguration('self_signed', 'A signing certificate must be issued by a certificate authority.')
   }
   if (rest.some(isSelfSigned)) {
-    throw configurationError('x5c_anchor', 'Leave the root certificate out of the chain that is sent as x5c.')
+    throw misconfiguration('x5c_anchor', 'Leave the root certificate out of the chain that is sent as x5c.')
   }
   if (jwkThumbprint(leafKeyOf(leaf)) !== jwkThumbprint(publicJwk)) {
-    throw configurationError(
+    throw misconfiguration(
       'x5c_key_mismatch',
       'The first certificate of the chain is not one of the signing key.',
     )
@@ -43,9 +41,6 @@ function certificatesOf(x5c: readonly string[]): readonly Certificate[] {
   try {
     return decodeX5c(x5c)
   } catch {
-    throw configurationError(
-      'x5c_malformed',
-      'The certificate chain is not a list of base64 DER certificates.',
-    )
+    throw misconfiguration('x5c_malformed', 'The certificate chain is not a list of base64 DER certificates.')
   }
 }

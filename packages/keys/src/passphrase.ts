@@ -7,7 +7,6 @@
  */
 import { scrypt } from 'node:crypto'
 import {
-  configurationError,
   decodeBase64url,
   encodeBase64url,
   isJsonObject,
@@ -15,6 +14,7 @@ import {
   member,
   type Random,
 } from '@attache/core'
+import { misconfiguration } from './error-codes.js'
 
 /** Cost of a new derivation: 128 MiB of memory and about half a second. */
 const COST = { N: 131_072, r: 8, p: 1 } as const
@@ -44,7 +44,7 @@ export function createPassphraseParameters(deps: { random: Random }): JsonObject
 export async function deriveMasterKey(passphrase: string, parameters: JsonObject): Promise<Uint8Array> {
   const normalized = passphrase.normalize('NFC')
   if (normalized.length < 12) {
-    throw configurationError('passphrase_too_short', 'The passphrase needs at least 12 characters.')
+    throw misconfiguration('passphrase_too_short', 'The passphrase needs at least 12 characters.')
   }
   const { salt, ...cost } = parseParameters(parameters)
   const maxmem = MAX_MEMORY_BYTES + 1024 * 1024
@@ -69,7 +69,7 @@ function parseParameters(parameters: JsonObject): { N: number; r: number; p: num
 }
 
 function invalid(): TypeError {
-  return configurationError(
+  return misconfiguration(
     'passphrase_parameters_invalid',
     'The stored scrypt parameters are not ones that were made here.',
   )

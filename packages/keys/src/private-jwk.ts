@@ -8,8 +8,9 @@
  * @module
  */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { configurationError, isJsonObject, isJsonValue, type JsonObject } from '@attache/core'
+import { isJsonObject, isJsonValue, type JsonObject } from '@attache/core'
 import { algorithmProfile, type JwsAlgorithm } from './algorithms.js'
+import { misconfiguration } from './error-codes.js'
 import { hasPrivateMember, type PublicJwk, parsePublicJwk } from './jwk.js'
 import { jwkThumbprint } from './thumbprint.js'
 
@@ -32,7 +33,7 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
  */
 export function generatePrivateJwk(alg: JwsAlgorithm): JsonObject {
   if (alg === 'RS256') {
-    throw configurationError('algorithm_refused', 'RS256 is only verified here. Make a PS256 or ES256 key.')
+    throw misconfiguration('algorithm_refused', 'RS256 is only verified here. Make a PS256 or ES256 key.')
   }
   const exported = generate(alg).export({ format: 'jwk' })
   const jwk: unknown = { ...exported, alg }
@@ -47,7 +48,7 @@ export function generatePrivateJwk(alg: JwsAlgorithm): JsonObject {
  */
 export function importPrivateJwk(value: unknown): PrivateKey {
   if (!isJsonObject(value) || !hasPrivateMember(value)) {
-    throw configurationError('private_key_malformed', 'A private JWK is needed here.')
+    throw misconfiguration('private_key_malformed', 'A private JWK is needed here.')
   }
   try {
     const publicJwk = publicHalf(value)
@@ -55,7 +56,7 @@ export function importPrivateJwk(value: unknown): PrivateKey {
     return { keyObject, publicJwk, kid: jwkThumbprint(publicJwk) }
   } catch {
     // The cause is not kept: OpenSSL errors can quote the input.
-    throw configurationError('private_key_malformed', 'The private JWK could not be imported.')
+    throw misconfiguration('private_key_malformed', 'The private JWK could not be imported.')
   }
 }
 
@@ -73,7 +74,7 @@ export function privateJwkFromPem(pem: string): JsonObject {
   } catch {
     // Falls through: the cause can quote the key.
   }
-  throw configurationError('private_key_malformed', 'The PEM text holds no usable private key.')
+  throw misconfiguration('private_key_malformed', 'The PEM text holds no usable private key.')
 }
 
 /**

@@ -13,7 +13,6 @@
  */
 import { hkdfSync } from 'node:crypto'
 import {
-  configurationError,
   decodeBase64url,
   decodeUtf8,
   encodeBase64url,
@@ -26,6 +25,7 @@ import {
   utf8,
 } from '@attache/core'
 import { type AeadUse, decryptAead, encryptAead, TAG_BYTES } from './aead.js'
+import { misconfiguration } from './error-codes.js'
 
 /** Seals and opens texts. */
 export interface Seal {
@@ -62,7 +62,7 @@ export function createSeal(keys: readonly SealKey[], deps: { random: Random }): 
   const byId = new Map(keys.map((key) => [key.id, Uint8Array.from(key.key)]))
   const sound = keys.every((key) => key.key.length === 32 && /^[\w-]{1,64}$/.test(key.id))
   if (current === undefined || byId.size !== keys.length || !sound) {
-    throw configurationError('seal_keys_invalid', 'A seal needs keys of 32 bytes with distinct plain ids.')
+    throw misconfiguration('seal_keys_invalid', 'A seal needs keys of 32 bytes with distinct plain ids.')
   }
   return {
     seal(content, { purpose, expiresAt }) {

@@ -7,8 +7,9 @@
  *
  * @module
  */
-import { configurationError, isJsonObject, member } from '@attache/core'
+import { isJsonObject, member } from '@attache/core'
 import { algorithmProfile, isJwsAlgorithm, type JwsAlgorithm } from './algorithms.js'
+import { misconfiguration } from './error-codes.js'
 import type { PublicJwk } from './jwk.js'
 import { requireOwnChain } from './own-chain.js'
 import { importPrivateJwk } from './private-jwk.js'
@@ -44,7 +45,7 @@ export function createSoftwareSigner(privateJwk: unknown, options?: { x5c?: read
   // A private half that does not belong to the public half imports well and signs rubbish.
   const probe = new Uint8Array([1])
   if (!verifySignature(signBytes(probe, alg, keyObject), { bytes: probe, alg }, publicJwk)) {
-    throw configurationError('private_key_malformed', 'The private and public halves of the JWK differ.')
+    throw misconfiguration('private_key_malformed', 'The private and public halves of the JWK differ.')
   }
   if (options?.x5c === undefined) return Object.freeze({ alg, publicJwk, kid, sign })
 
@@ -59,7 +60,7 @@ function signingAlgorithm(publicJwk: PublicJwk, privateJwk: unknown): JwsAlgorit
     const profile = algorithmProfile(alg)
     if (profile.kty === publicJwk.kty && profile.crv === publicJwk.crv) return alg
   }
-  throw configurationError(
+  throw misconfiguration(
     'algorithm_refused',
     'The alg of the private JWK does not fit its key, or is not used here.',
   )

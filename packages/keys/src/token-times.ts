@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { type JsonObject, member, type NumericDate, VerificationError } from '@attache/core'
+import { type JsonObject, member, type NumericDate } from '@attache/core'
+import { refusal } from './error-codes.js'
 
 /** 9999-12-31T23:59:59Z. Above it stands a time in milliseconds, which would never expire. */
 const LAST_DATE = 253_402_300_799
@@ -27,16 +28,13 @@ export function checkTimes(payload: JsonObject, now: NumericDate, toleranceSecon
   const notBefore = dateOf(payload, 'nbf')
   const issuedAt = dateOf(payload, 'iat')
   if (expiresAt !== undefined && now - toleranceSeconds >= expiresAt) {
-    throw new VerificationError('jwt_expired', 'The token has expired. Get a new one.')
+    throw refusal('jwt_expired', 'The token has expired. Get a new one.')
   }
   if (notBefore !== undefined && now + toleranceSeconds < notBefore) {
-    throw new VerificationError('jwt_not_yet_valid', 'The token is not valid yet. Compare the clocks.')
+    throw refusal('jwt_not_yet_valid', 'The token is not valid yet. Compare the clocks.')
   }
   if (issuedAt !== undefined && now + toleranceSeconds < issuedAt) {
-    throw new VerificationError(
-      'jwt_issued_in_future',
-      'The token was issued in the future. Compare the clocks.',
-    )
+    throw refusal('jwt_issued_in_future', 'The token was issued in the future. Compare the clocks.')
   }
 }
 
@@ -44,7 +42,7 @@ function dateOf(payload: JsonObject, name: string): NumericDate | undefined {
   const value = member(payload, name)
   if (value === undefined) return undefined
   if (typeof value !== 'number' || !(value >= 0 && value <= LAST_DATE)) {
-    throw new VerificationError('jwt_time_malformed', `The claim ${name} is not a NumericDate in seconds.`)
+    throw refusal('jwt_time_malformed', `The claim ${name} is not a NumericDate in seconds.`)
   }
   return value
 }

@@ -9,9 +9,10 @@
  *
  * @module
  */
-import { configurationError, type NumericDate, VerificationError } from '@attache/core'
+import { type NumericDate, VerificationError } from '@attache/core'
 import { type Certificate, isSelfSigned, parseCertificate } from './certificate.js'
 import { requireCertificateAuthority, requireLeaf, requireValidity } from './certificate-rules.js'
+import { misconfiguration, refusal } from './error-codes.js'
 import { type PublicJwk, parsePublicJwk } from './jwk.js'
 import { createValidPaths, type ValidPaths, type VerifiedChain } from './valid-paths.js'
 import { decodeX5c, derFromPem } from './x5c.js'
@@ -76,7 +77,7 @@ export function verifyCertificateChain(
   expected: { anchors: TrustAnchors; now: NumericDate; extendedKeyUsage?: string },
 ): VerifiedChain {
   if (x5c.length > MAX_CHAIN_LENGTH) {
-    throw new VerificationError('certificate_chain_too_long', 'The certificate chain is too long.')
+    throw refusal('certificate_chain_too_long', 'The certificate chain is too long.')
   }
   const { certificates, validPaths } = listOf(expected.anchors)
   const known = validPaths.get(x5c, expected)
@@ -109,7 +110,7 @@ function validatePath(
   chain.forEach((certificate, position) => {
     const issuer = path[position + 1]
     if (issuer === undefined || !isIssuedBy(certificate, issuer)) {
-      throw new VerificationError(
+      throw refusal(
         'certificate_chain_broken',
         'Each certificate must be signed by the next one. Send x5c leaf first and without gaps.',
       )
@@ -123,14 +124,11 @@ function refuseOwnRoot(chain: readonly Certificate[], anchors: readonly Certific
   chain.forEach((certificate, position) => {
     const selfSigned = isSelfSigned(certificate)
     if (position === 0 && selfSigned) {
-      throw new VerificationError(
-        'certificate_self_signed',
-        'The signing certificate must not be self-signed.',
-      )
+      throw refusal('certificate_self_signed', 'The signing certificate must not be self-signed.')
     }
     const isAnchor = anchors.some(({ sha256 }) => sha256 === certificate.sha256)
     if (isAnchor || selfSigned) {
-      throw new VerificationError('certificate_anchor_in_chain', 'Leave the trust anchor out of x5c.')
+      throw refusal('certificate_anchor_in_chain', 'Leave the trust anchor out of x5c.')
     }
   })
 }
@@ -138,7 +136,7 @@ function refuseOwnRoot(chain: readonly Certificate[], anchors: readonly Certific
 function findAnchor(last: Certificate, anchors: readonly Certificate[], list: string): Certificate {
   const anchor = anchors.find((candidate) => isIssuedBy(last, candidate))
   if (anchor !== undefined) return anchor
-  throw new VerificationError(
+  throw refusal(
     'anchor_not_found',
     `The certificate chain ends at no certificate of the list ${list}. Add its root there if it is to be trusted.`,
   )
@@ -186,7 +184,7 @@ function describe(chain: readonly Certificate[]): { readonly chain: readonly str
 }
 
 function malformedAnchor(name: string): TypeError {
-  return configurationError(
+  return misconfiguration(
     'anchor_malformed',
     `The list ${name} holds something that is no CA certificate in PEM.`,
   )

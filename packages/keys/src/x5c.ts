@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { VerificationError } from '@attache/core'
+import type { VerificationError } from '@attache/core'
 import { type Certificate, parseCertificate } from './certificate.js'
+import { refusal } from './error-codes.js'
 
 const MAX_CERTIFICATE_CHARACTERS = 16_384
 
@@ -76,5 +77,5 @@ function decodeStandardBase64(text: string): Uint8Array | undefined {
 }
 
 function malformed(message: string): VerificationError {
-  return new VerificationError('certificate_malformed', message)
+  return refusal('certificate_malformed', message)
 }
