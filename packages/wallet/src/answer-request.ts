@@ -69,8 +69,7 @@ export async function answerRequest(facts: RequestFacts, deps: AnswerDeps): Prom
   const decision = await decideOnQuery(facts, query, deps)
   if (!decision.released) {
     return denied(
-      decision.code,
-      'The release policy does not cover what this verifier asks for.',
+      { code: decision.code, message: 'The release policy does not cover what this verifier asks for.' },
       asked,
       decision.policies,
     )
@@ -78,16 +77,24 @@ export async function answerRequest(facts: RequestFacts, deps: AnswerDeps): Prom
 
   const choice = await choose(facts, decision.value, deps)
   if (choice === undefined) {
-    return denied('no_credential', 'No usable credential of this agent answers the query.', asked)
+    return denied(
+      { code: 'no_credential', message: 'No usable credential of this agent answers the query.' },
+      asked,
+    )
   }
   const intended = choice.map(({ selection, held }) => ({ vct: held.vct, paths: selection.paths }))
   const final = await decideOnDisclosures(facts, intended, deps)
   if (!final.released) {
-    return denied(final.code, 'The release policy does not cover these disclosures.', asked, final.policies)
+    return denied(
+      { code: final.code, message: 'The release policy does not cover these disclosures.' },
+      asked,
+      final.policies,
+    )
   }
 
   const vpToken = await present(facts, choice, deps)
-  if (vpToken === undefined) return denied('no_copy_left', 'Every copy of the credential is used up.', asked)
+  if (vpToken === undefined)
+    return denied({ code: 'no_copy_left', message: 'Every copy of the credential is used up.' }, asked)
   return { kind: 'presented', vpToken, facts: disclosureFacts(choice) }
 }
 
@@ -199,15 +206,13 @@ function disclosureFacts(choice: readonly Chosen[]): Readonly<Record<string, str
 }
 
 function denied(
-  code: string,
-  message: string,
+  reason: { readonly code: string; readonly message: string },
   facts: Readonly<Record<string, string>>,
   policies: readonly string[] = [],
 ): RequestAnswer {
   return {
     kind: 'denied',
-    code,
-    message,
+    ...reason,
     facts: policies.length === 0 ? facts : { ...facts, policies: policies.join(' ') },
   }
 }

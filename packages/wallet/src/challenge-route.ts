@@ -168,14 +168,14 @@ async function answerDemand(
     const release = { agent: facts.client.agent, verifier, request, now: facts.now }
     const answer = await answerRequest({ ...release, audience: audienceOf(facts) }, deps)
     if (answer.kind === 'denied') {
-      await refuse(facts, demand, { request, error: 'access_denied' }, deps)
+      await refuse(facts, { authSession: demand.authSession, request, error: 'access_denied' }, deps)
       return answer
     }
     const { vpToken, facts: disclosed } = answer
     return { kind: 'answered', response: await encodeIaResponse(request, { vpToken }), facts: disclosed }
   } catch (error) {
     if (error instanceof ProtocolError && facts.errorDelivery === 'protocol') {
-      await refuse(facts, demand, { request, error: error.code }, deps)
+      await refuse(facts, { authSession: demand.authSession, request, error: error.code }, deps)
     }
     throw error
   }
@@ -215,13 +215,12 @@ function audienceOf(facts: Conversation): string {
 // The server learns that there will be no presentation, in the same words whatever the reason.
 async function refuse(
   facts: Conversation,
-  demand: InsufficientAuthorization,
-  answer: { readonly request: AuthorizationRequest; readonly error: string },
+  answer: { readonly authSession: string; readonly request: AuthorizationRequest; readonly error: string },
   deps: ChallengeDeps,
 ): Promise<void> {
   const response = await encodeIaResponse(answer.request, { error: answer.error })
   try {
-    await follow(facts, { authSession: demand.authSession, response }, deps)
+    await follow(facts, { authSession: answer.authSession, response }, deps)
   } catch (error) {
     // What it says to a refusal changes nothing; a fault of ours still does.
     if (!(error instanceof VerificationError)) throw error

@@ -62,7 +62,10 @@ async function cutDown(facts: ReleaseFacts, query: CredentialQuery, deps: { read
   for (const vct of query.vctValues) {
     const allowed: number[] = []
     for (const [at, option] of options.entries()) {
-      const decision = await ask(facts, { vct, paths: option.map(({ path }) => path) }, 'query', deps)
+      const decision = await ask(
+        { ...facts, vct, paths: option.map(({ path }) => path), stage: 'query' },
+        deps,
+      )
       if (decision.decision === 'allow') allowed.push(at)
       else {
         code = decision.reason
@@ -99,23 +102,21 @@ export async function decideOnDisclosures(
   deps: { readonly pdp: Pdp },
 ): Promise<ReleaseDecision<undefined>> {
   for (const disclosure of intended) {
-    const { decision, reason, policies } = await ask(facts, disclosure, 'disclosures', deps)
+    const { decision, reason, policies } = await ask({ ...facts, ...disclosure, stage: 'disclosures' }, deps)
     if (decision !== 'allow') return { released: false, code: reason, policies }
   }
   return { released: true, value: undefined }
 }
 
 function ask(
-  facts: ReleaseFacts,
-  intended: IntendedDisclosure,
-  stage: 'query' | 'disclosures',
+  asked: ReleaseFacts & IntendedDisclosure & { readonly stage: 'query' | 'disclosures' },
   deps: { readonly pdp: Pdp },
 ) {
   return deps.pdp.decide({
-    principal: { type: 'Agent', id: facts.agent },
+    principal: { type: 'Agent', id: asked.agent },
     action: 'present',
-    resource: { type: 'Verifier', id: facts.verifier },
-    context: { vct: intended.vct, claims: intended.paths.map(claimName), stage },
+    resource: { type: 'Verifier', id: asked.verifier },
+    context: { vct: asked.vct, claims: asked.paths.map(claimName), stage: asked.stage },
   })
 }
 

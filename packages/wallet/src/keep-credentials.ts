@@ -179,7 +179,7 @@ export async function keepResponse(
   if (facts.pending.stage === 'deferred') steps.push(deps.pendings.removing(facts.pending))
   await deps.pendings.commit(steps)
 
-  await destroyUnused(held, keys, older, deps.keysOf(plan.agent.id))
+  await destroyUnused({ held, keys, older }, deps.keysOf(plan.agent.id))
   await notifyIssuer({ ...notification, event: 'credential_accepted' }, deps)
   return { kind: 'stored', held, notes: verified.claimedIssuerDiffers ? ['claimed_issuer_differs'] : [] }
 }
@@ -215,9 +215,15 @@ async function olderOnes(
 }
 
 async function destroyUnused(
-  held: HeldCredential,
-  keys: readonly ProvenKey[],
-  older: readonly HeldCredential[],
+  {
+    held,
+    keys,
+    older,
+  }: {
+    readonly held: HeldCredential
+    readonly keys: readonly ProvenKey[]
+    readonly older: readonly HeldCredential[]
+  },
   provider: KeyProvider,
 ): Promise<void> {
   const used = new Set(held.copies.map(({ keyRef }) => keyRef))

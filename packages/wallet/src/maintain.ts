@@ -62,7 +62,7 @@ export async function maintainAgent(
     )
   }
   for (const held of await deps.held.list(agent.id)) {
-    if (await isToBeRenewed(agent, held, now, deps)) {
+    if (await isToBeRenewed({ agent, held, now }, deps)) {
       await attempt(
         { ...facts, id: held.id, event: 'renew' },
         () => renewCredential({ agent, held, now }, deps),
@@ -73,9 +73,11 @@ export async function maintainAgent(
 }
 
 async function isToBeRenewed(
-  agent: WalletAgent,
-  held: HeldCredential,
-  now: NumericDate,
+  {
+    agent,
+    held,
+    now,
+  }: { readonly agent: WalletAgent; readonly held: HeldCredential; readonly now: NumericDate },
   deps: MaintainDeps,
 ): Promise<boolean> {
   if (held.state === 'revoked') return false

@@ -90,15 +90,19 @@ export async function presentByRequest(facts: HandedRequest, deps: PresentDeps):
   try {
     const answer = await answerRequest({ ...release, audience: verifier.clientId }, deps)
     if (answer.kind === 'denied') {
-      await deliver(responseUri, verified.request, { error: 'access_denied' }, deps)
+      await deliver({ responseUri, request: verified.request }, { error: 'access_denied' }, deps)
       return { ...answer, verifier: verifier.clientId }
     }
-    const redirectUri = await deliver(responseUri, verified.request, { vpToken: answer.vpToken }, deps)
+    const redirectUri = await deliver(
+      { responseUri, request: verified.request },
+      { vpToken: answer.vpToken },
+      deps,
+    )
     const redirected = redirectUri === undefined ? {} : { redirectUri }
     return { kind: 'delivered', verifier: verifier.clientId, facts: answer.facts, ...redirected }
   } catch (error) {
     if (error instanceof ProtocolError && deps.options.errorDelivery === 'protocol') {
-      await deliver(responseUri, verified.request, { error: error.code }, deps)
+      await deliver({ responseUri, request: verified.request }, { error: error.code }, deps)
     }
     throw error
   }
@@ -184,8 +188,7 @@ function hostsOf(verifier: TrustedVerifier): readonly string[] {
 
 /** @returns The redirect_uri of the verifier's answer, if it has one. */
 async function deliver(
-  responseUri: string,
-  request: AuthorizationRequest,
+  { responseUri, request }: { readonly responseUri: string; readonly request: AuthorizationRequest },
   answer: WalletAnswer,
   deps: PresentDeps,
 ): Promise<string | undefined> {

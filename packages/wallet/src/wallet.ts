@@ -33,14 +33,14 @@ import type { Attester } from './attester.js'
 import { finishAuthorization } from './authorization-code.js'
 import { type AuthorizeCallDeps, authorizeCall, noteNonce } from './authorize-call.js'
 import { createAttestations } from './client-instance.js'
-import { createExplanations, type RecordedDecision } from './explanations.js'
+import { createExplanations, type Decision, type RecordedDecision } from './explanations.js'
 import { createHeldCredentials } from './held-credentials.js'
 import { createKillSwitch } from './kill-switch.js'
 import { createBackoff, type MaintainDeps, maintainAgent } from './maintain.js'
 import { checkWalletOptions, type WalletAgent, type WalletOptions } from './options.js'
 import { createOwnStatus, type ReadStatus } from './own-status.js'
 import { createPendingIssuances } from './pending-issuance.js'
-import { type PresentationResult, presentByRequest } from './present-by-request.js'
+import { presentByRequest } from './present-by-request.js'
 import { receiveOffer } from './receive-offer.js'
 import { createRefusalLimit } from './refusal-limit.js'
 import { renewalTime } from './renew-credential.js'
@@ -246,29 +246,31 @@ async function presenting(
   deps: AllDeps,
 ): Promise<PresentationReply> {
   const now = deps.clock()
-  const record = async (
-    outcome: 'granted' | 'refused',
-    code: string,
-    message: string,
-    facts: Readonly<Record<string, string>>,
-  ) => deps.explanations.record({ agent: agent.id, event: 'present', outcome, code, message, facts }, now)
+  const record = (entry: Pick<Decision, 'outcome' | 'code' | 'message' | 'facts'>) =>
+    deps.explanations.record({ agent: agent.id, event: 'present', ...entry }, now)
   try {
     if (await deps.killSwitch.isStopped(agent.id)) throw abort('agent_stopped')
-    const result: PresentationResult = await presentByRequest({ agent: agent.id, request, now }, deps)
+    const result = await presentByRequest({ agent: agent.id, request, now }, deps)
     const facts = { verifier: result.verifier, ...result.facts }
-    if (result.kind === 'denied')
-      return { outcome: 'refused', reference: await record('refused', result.code, result.message, facts) }
-    const reference = await record('granted', 'presented', 'Presented by direct post.', facts)
-    return {
-      outcome: 'delivered',
-      reference,
-      ...(result.redirectUri === undefined ? {} : { redirectUri: result.redirectUri }),
+    if (result.kind === 'denied') {
+      const { code, message } = result
+      return { outcome: 'refused', reference: await record({ outcome: 'refused', code, message, facts }) }
     }
+    const { redirectUri } = result
+    const granted = {
+      outcome: 'granted',
+      code: 'presented',
+      message: 'Presented by direct post.',
+      facts,
+    } as const
+    const reference = await record(granted)
+    return { outcome: 'delivered', reference, ...(redirectUri === undefined ? {} : { redirectUri }) }
   } catch (error) {
     if (!(error instanceof VerificationError) && !(error instanceof ProtocolError)) throw error
+    const { code, message } = error
     return {
       outcome: 'refused',
-      reference: await record('refused', error.code, error.message, causeFacts(error)),
+      reference: await record({ outcome: 'refused', code, message, facts: causeFacts(error) }),
     }
   }
 }
