@@ -5,7 +5,7 @@
  */
 
 export type { AuditEntry, AuditEvent, AuditHead } from './audit-entry.js'
-export { GENESIS_HASH, parseAuditEntry } from './audit-entry.js'
+export { GENESIS_HASH, hashEntry, parseAuditEntry } from './audit-entry.js'
 export type { AuditTrail, AuditTrailDeps, AuditTrailOptions } from './audit-trail.js'
 export { createAuditTrail } from './audit-trail.js'
 export type { Checkpoint } from './checkpoint.js'

@@ -1,6 +1,5 @@
-import type { JsonObject, JsonValue } from '@attache/core'
 import { describe, expect, test } from 'vitest'
-import { createCedarPdp } from './cedar.js'
+import { type CedarPdpOptions, createCedarPdp } from './cedar.js'
 import type { PolicyRequest } from './decision.js'
 
 const schema = `
@@ -19,12 +18,12 @@ const limit =
 const members = '@id("members") permit (principal in Group::"ops", action, resource);'
 const overflow =
   '@id("overflow") forbid (principal, action, resource) when { context has amount && context.amount * 9223372036854775807 > 1 };'
-const entities: readonly JsonValue[] = [
+const entities: NonNullable<CedarPdpOptions['entities']> = [
   { uid: { type: 'Agent', id: 'agt_2' }, attrs: {}, parents: [{ type: 'Group', id: 'ops' }] },
   { uid: { type: 'Group', id: 'ops' }, attrs: {}, parents: [] },
 ]
 const pdp = (policies: string) => createCedarPdp({ policies, schema, entities })
-const ask = (context: JsonObject, agent = 'agt_1'): PolicyRequest => ({
+const ask = (context: PolicyRequest['context'], agent = 'agt_1'): PolicyRequest => ({
   principal: { type: 'Agent', id: agent },
   action: 'call',
   resource: { type: 'Api', id: 'orders' },
@@ -127,7 +126,7 @@ describe('createCedarPdp', () => {
   })
 
   test('takes a schema as JSON', async () => {
-    const json: JsonObject = {
+    const json: PolicyRequest['context'] = {
       '': {
         entityTypes: { Agent: {}, Api: {} },
         actions: {

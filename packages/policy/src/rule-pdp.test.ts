@@ -1,4 +1,3 @@
-import type { JsonObject } from '@attache/core'
 import { describe, expect, test } from 'vitest'
 import type { PolicyRequest } from './decision.js'
 import { createRulePdp } from './rule-pdp.js'
@@ -9,7 +8,7 @@ const request: PolicyRequest = {
   resource: { type: 'verifier', id: 'x509_hash:abc' },
   context: { claims: { role: 'buyer', scopes: ['orders', 'stock'] }, amount: 40, paths: ['role'] },
 }
-const withContext = (context: JsonObject): PolicyRequest => ({ ...request, context })
+const withContext = (context: PolicyRequest['context']): PolicyRequest => ({ ...request, context })
 const allowAll = { id: 'allow-all', effect: 'allow' }
 const decide = (rules: unknown, asked = request) => createRulePdp(rules).decide(asked)
 const condition = (path: readonly string[], op: string, value?: unknown) => ({
@@ -95,7 +94,7 @@ describe('decide', () => {
 
   test('does not let a missing fact switch a prohibition off', async () => {
     const limit = { id: 'limit', effect: 'deny', when: [condition(['amount'], 'at_least', 1_000)] }
-    const judged = (context: JsonObject) => decide([allowAll, limit], withContext(context))
+    const judged = (context: PolicyRequest['context']) => decide([allowAll, limit], withContext(context))
 
     expect((await judged({ amount: 999 })).decision).toBe('allow')
     expect(await judged({})).toEqual({ decision: 'deny', policies: ['limit'], reason: 'policy_error' })
@@ -106,7 +105,7 @@ describe('decide', () => {
   test('sees own members only', async () => {
     const rule = { ...allowAll, when: [condition(['constructor'], 'present')] }
     expect((await decide([rule])).decision).toBe('deny')
-    const own: JsonObject = JSON.parse('{"__proto__":{"x":1}}')
+    const own: PolicyRequest['context'] = JSON.parse('{"__proto__":{"x":1}}')
     const named = { ...allowAll, when: [condition(['__proto__', 'x'], 'equals', 1)] }
     expect((await decide([named], withContext(own))).decision).toBe('allow')
     expect((await decide([named], withContext({}))).decision).toBe('deny')

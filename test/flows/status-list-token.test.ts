@@ -1,8 +1,15 @@
 import type { JsonObject } from '@attache/core'
 import { createSoftwareSigner, generatePrivateJwk, type JwsAlgorithm, parseJws, signJws } from '@attache/keys'
+import {
+  createStatusList,
+  createStatusListToken,
+  packStatusList,
+  type StatusListToken,
+  statusAt,
+  verifyStatusListToken,
+  writeStatus,
+} from '@attache/status-list'
 import { describe, expect, test } from 'vitest'
-import { createStatusList, packStatusList, statusAt, writeStatus } from './status-list.js'
-import { createStatusListToken, type StatusListToken, verifyStatusListToken } from './status-list-token.js'
 
 const NOW = 1_790_000_000
 const uri = 'https://issuer.example/status/lst_1'

@@ -1,11 +1,14 @@
 import { gunzipSync } from 'node:zlib'
 import { createMemoryStore, type Log, routeRequests, SILENT_LOG, systemRandom } from '@attache/core'
 import { createSoftwareSigner, generatePrivateJwk, type JwsAlgorithm } from '@attache/keys'
+import {
+  createStatusLists,
+  STATUS_VALUES,
+  type StatusListsOptions,
+  statusAt,
+  verifyStatusListToken,
+} from '@attache/status-list'
 import { describe, expect, test } from 'vitest'
-import { statusAt } from './status-list.js'
-import { verifyStatusListToken } from './status-list-token.js'
-import { createStatusLists, type StatusListsOptions } from './status-lists.js'
-import { STATUS_VALUES } from './status-value.js'
 
 const NOW = 1_790_000_000
 const EXPIRES = NOW + 30 * 86_400

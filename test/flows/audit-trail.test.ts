@@ -1,11 +1,17 @@
-import { createMemoryStore, type JsonValue, type Store } from '@attache/core'
+import {
+  type AuditEntry,
+  type AuditEvent,
+  CHECKPOINT_TYPE,
+  createAuditTrail,
+  GENESIS_HASH,
+  hashEntry,
+  verifyAuditEntries,
+  verifyCheckpoint,
+} from '@attache/audit'
+import { createMemoryStore, type JsonObject, type JsonValue, type Store } from '@attache/core'
 import { createSoftwareSigner, generatePrivateJwk, parseJws } from '@attache/keys'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type AuditEntry, type AuditEvent, entryToJson, GENESIS_HASH, hashEntry } from './audit-entry.js'
-import { createAuditTrail } from './audit-trail.js'
-import { CHECKPOINT_TYPE, verifyCheckpoint } from './checkpoint.js'
-import { verifyAuditEntries } from './verify-trail.js'
 
 const NOW = 1_790_000_000
 const signer = createSoftwareSigner(generatePrivateJwk('ES256'))
@@ -46,6 +52,9 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<readonly Item[
   for await (const item of items) found.push(item)
   return found
 }
+
+/** An entry as plain JSON. */
+const entryToJson = (entry: AuditEntry): JsonObject => JSON.parse(JSON.stringify(entry))
 
 /** Changes a stored entry the way somebody with the database open would. */
 async function edit(store: Store, seq: number, changed: Partial<AuditEntry>): Promise<void> {

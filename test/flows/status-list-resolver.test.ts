@@ -10,11 +10,19 @@ import {
   type Signer,
   signJws,
 } from '@attache/keys'
+import {
+  createStatusList,
+  createStatusListToken,
+  createStatusResolver,
+  requireValidStatus,
+  type StatusList,
+  type StatusListToken,
+  type StatusResolverOptions,
+  trustCertificates,
+  trustKey,
+  writeStatus,
+} from '@attache/status-list'
 import { describe, expect, test } from 'vitest'
-import { createStatusList, type StatusList, writeStatus } from './status-list.js'
-import { createStatusListToken, type StatusListToken } from './status-list-token.js'
-import { trustCertificates, trustKey } from './status-list-trust.js'
-import { createStatusResolver, requireValidStatus, type StatusResolverOptions } from './status-resolver.js'
 
 const NOW = 1_790_000_000
 const uri = 'https://issuer.example/status/lst_1'

@@ -2,9 +2,9 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { NumericDate } from '@attache/core'
+import { createLevelStore } from '@attache/storage'
 import { Level } from 'level'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createLevelStore } from './level-store.js'
 
 const NOW: NumericDate = 1_790_000_000
 
