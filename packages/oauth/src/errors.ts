@@ -117,5 +117,6 @@ export const OAUTH_ANSWER_FAILURES = {
   authorization_response_state: 'The authorization response answers another request.',
   www_authenticate_malformed: 'The WWW-Authenticate field does not parse.',
   interaction_type_not_offered: 'The server asks for an interaction that was not offered.',
+  accept_signature: 'The wanted signature cannot be made as it is wanted.',
   response_signature: 'The response is not signed as it was asked to be.',
 } as const

@@ -74,6 +74,7 @@ export {
   verifyClientAttestation,
 } from './client-attestation.js'
 export type { ClientPattern, TrustedAttester } from './client-attester.js'
+export { CLIENT_AUTHENTICATION_METHODS, refuseSecondAuthentication } from './client-authentication.js'
 export type { DigestAlgorithm } from './content-digest.js'
 export { chooseDigestAlgorithm, createContentDigest, verifyContentDigest } from './content-digest.js'
 export type { DpopExpectation, DpopProof, DpopProofRequest } from './dpop.js'
@@ -106,6 +107,13 @@ export {
   verifySignedRequest,
   verifySignedResponse,
 } from './http-signature.js'
+export type { IntrospectionResponse } from './introspection.js'
+export {
+  createIntrospectionRequest,
+  createIntrospectionResponse,
+  parseIntrospectionRequest,
+  parseIntrospectionResponse,
+} from './introspection.js'
 export type { ClientCertificateSource, MtlsRegistration } from './mtls.js'
 export { certificateThumbprint, clientCertificate, verifyMtlsClient } from './mtls.js'
 export type { PushedAuthorizationResponse } from './par.js'
