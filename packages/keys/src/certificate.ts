@@ -12,6 +12,8 @@ import { X509Certificate } from 'node:crypto'
 import { encodeBase64url, type NumericDate } from '@attache/core'
 import { type DerElement, readChildren, readElement, readObjectIdentifier, readSmallInteger } from './der.js'
 import { sha256 } from './digest.js'
+import { refusal } from './error-codes.js'
+import { type PublicJwk, parsePublicJwk } from './jwk.js'
 
 /** A parsed certificate. */
 export interface Certificate {
@@ -85,9 +87,36 @@ export function parseCertificate(der: Uint8Array): Certificate | undefined {
 
 /** Whether a certificate is signed with its own key; an equal name alone says little. */
 export function isSelfSigned(certificate: Certificate): boolean {
-  return (
-    certificate.issuerName === certificate.subjectName && certificate.x509.verify(certificate.x509.publicKey)
-  )
+  return isIssuedBy(certificate, certificate)
+}
+
+/** Whether a certificate names another one as its issuer and its signature holds for that key. */
+export function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
+  if (certificate.issuerName !== issuer.subjectName) return false
+  try {
+    return certificate.x509.verify(issuer.x509.publicKey)
+  } catch {
+    return false // A key of a kind that signs nothing, or that OpenSSL does not know.
+  }
+}
+
+/**
+ * The certified key.
+ *
+ * @throws {VerificationError} Codes of `parsePublicJwk`; a key that has no JWK form is `jwk_type_refused`.
+ */
+export function leafKeyOf(leaf: Certificate): PublicJwk {
+  return parsePublicJwk(exportedKey(leaf))
+}
+
+function exportedKey({ x509 }: Certificate): unknown {
+  try {
+    return { ...x509.publicKey.export({ format: 'jwk' }) }
+  } catch (cause) {
+    throw refusal('jwk_type_refused', 'The certificate is one of a key type that is not used here.', {
+      cause,
+    })
+  }
 }
 
 function dates(x509: X509Certificate) {

@@ -219,10 +219,17 @@ describe('createIssuerKeys', () => {
     expect(web.calls).toEqual([])
   })
 
-  test('refuses an issuer nobody named, without any fetch [VC-K-02]', async () => {
+  test('refuses an issuer nobody named, without any fetch [VC-K-02] [VC-F-09]', async () => {
     const web = network({})
     const keys = createIssuerKeys(pin({ mechanism: 'jwt-vc-issuer' }), web)
-    for (const issuer of ['https://evil.example', `${ISSUER}/`, '__proto__', 'constructor', undefined]) {
+    for (const issuer of [
+      'https://evil.example',
+      'http://hr.acme.example/people',
+      `${ISSUER}/`,
+      '__proto__',
+      'constructor',
+      undefined,
+    ]) {
       const stranger = { header: { alg: 'ES256', kid: 'a', x5c }, issuer, now: NOW }
       await expect(keys.resolve(stranger)).rejects.toMatchObject({ code: 'issuer_untrusted' })
     }

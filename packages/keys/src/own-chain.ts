@@ -6,12 +6,11 @@
  * @module
  */
 
-import { type Certificate, isSelfSigned } from './certificate.js'
+import { type Certificate, isSelfSigned, leafKeyOf } from './certificate.js'
 import { misconfiguration } from './error-codes.js'
 import type { PublicJwk } from './jwk.js'
 import { jwkThumbprint } from './thumbprint.js'
 import { decodeX5c } from './x5c.js'
-import { leafKeyOf } from './x509.js'
 
 /**
  * Refuses a chain we could not send.

@@ -10,10 +10,9 @@
  * @module
  */
 import { type NumericDate, VerificationError } from '@attache/core'
-import { type Certificate, isSelfSigned, parseCertificate } from './certificate.js'
+import { type Certificate, isIssuedBy, isSelfSigned, leafKeyOf, parseCertificate } from './certificate.js'
 import { requireCertificateAuthority, requireLeaf, requireValidity } from './certificate-rules.js'
 import { misconfiguration, refusal } from './error-codes.js'
-import { type PublicJwk, parsePublicJwk } from './jwk.js'
 import { createValidPaths, type ValidPaths, type VerifiedChain } from './valid-paths.js'
 import { decodeX5c, derFromPem } from './x5c.js'
 
@@ -142,10 +141,6 @@ function findAnchor(last: Certificate, anchors: readonly Certificate[], list: st
   )
 }
 
-function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
-  return certificate.issuerName === issuer.subjectName && certificate.x509.verify(issuer.x509.publicKey)
-}
-
 function factsOf(
   chain: readonly [Certificate, ...Certificate[]],
   path: readonly Certificate[],
@@ -163,11 +158,6 @@ function factsOf(
     authorityKeyIds: chain.flatMap(({ extensions }) => extensions.authorityKeyId ?? []),
     anchors: list,
   }
-}
-
-/** The leaf's key as JWK. */
-export function leafKeyOf(leaf: Certificate): PublicJwk {
-  return parsePublicJwk({ ...leaf.x509.publicKey.export({ format: 'jwk' }) })
 }
 
 function listOf(anchors: TrustAnchors): AnchorList {
