@@ -85,11 +85,16 @@ describe('judgeImports can fail', () => {
     ).toEqual([])
   })
 
-  test('holds a test beside its source to its own room', () => {
-    expect(inVerifier(`import { x } from '@attache/keys'`, 'gate.test.ts')).toHaveLength(1)
-    expect(inVerifier(`import { test } from 'vitest'\nimport fc from 'fast-check'`, 'gate.test.ts')).toEqual(
-      [],
-    )
+  test('holds a test beside its source to its own room, core and keys', () => {
+    expect(inVerifier(`import { x } from '@attache/oauth'`, 'gate.test.ts')).toHaveLength(1)
+    expect(inVerifier(`import { x } from '@attache/issuer'`, 'gate.test.ts')).toHaveLength(1)
+    expect(inVerifier(`import { x } from 'level'`, 'gate.test.ts')).toHaveLength(1)
+    expect(
+      inVerifier(
+        `import { test } from 'vitest'\nimport fc from 'fast-check'\nimport { x } from '@attache/keys'`,
+        'gate.test.ts',
+      ),
+    ).toEqual([])
   })
 
   test('names file and line', () => {

@@ -7,7 +7,7 @@
  */
 import { dirname, join } from 'node:path/posix'
 import ts from 'typescript'
-import { ROOMS, type Room, TEST_TOOLS } from './rooms.js'
+import { ROOMS, type Room, TEST_TOOLS, TEST_VOCABULARY } from './rooms.js'
 import { nodesOf, place, type SourceFile } from './source-files.js'
 
 export interface Import {
@@ -66,12 +66,7 @@ function judgeBuiltin(room: Room, file: SourceFile, specifier: string): string |
 
 function judgePackage(room: Room, file: SourceFile, specifier: string): string | undefined {
   const name = packageOf(specifier)
-  if (file.isTest) {
-    const allowed = name === room.name || TEST_TOOLS.includes(name)
-    return allowed
-      ? undefined
-      : `a test beside its source imports its own room only, not ${name}: move it to test/`
-  }
+  if (file.isTest) return judgePackageOfTest(room, name)
   if (name === room.name) return 'a room imports its own files by relative path'
   if (name.startsWith('@attache/')) {
     if (!ROOMS.some((one) => one.name === name)) return `there is no room ${name}`
@@ -81,6 +76,16 @@ function judgePackage(room: Room, file: SourceFile, specifier: string): string |
       : `${room.name} may not import ${name}`
   }
   return room.outside.includes(name) ? undefined : `${room.name} may not import ${name}`
+}
+
+// An app is a composition: its tests may bring together what it brings together.
+function judgePackageOfTest(room: Room, name: string): string | undefined {
+  const rooms = room.folder.startsWith('apps/')
+    ? room.rooms
+    : room.rooms.filter((below) => TEST_VOCABULARY.includes(below))
+  const allowed = [room.name, ...TEST_TOOLS, ...room.outside, ...rooms.map((below) => `@attache/${below}`)]
+  if (allowed.includes(name)) return undefined
+  return `a test beside its source imports its own room, core and keys, not ${name}: move it to test/`
 }
 
 function judgeImport(room: Room, file: SourceFile, specifier: string | undefined): string | undefined {

@@ -161,8 +161,8 @@ export const ROOMS: readonly Room[] = [
     builtins: ['*'],
   }),
   app('quickstart', 'quickstart', {
-    rooms: ['agent', 'core', 'keys', 'oauth', 'openid4vp', 'policy', 'storage', 'express', 'verifier'],
-    outside: ['express', 'pino', 'zod'],
+    rooms: ['agent', 'core', 'keys', 'oauth', 'storage', 'express', 'verifier'],
+    outside: ['express', 'commander', 'zod'],
     builtins: ['*'],
     starts: ['@attache/cli', '@attache/issuer-server', '@attache/wallet-daemon'],
   }),
@@ -170,3 +170,9 @@ export const ROOMS: readonly Room[] = [
 
 /** What a test beside its source may import besides its own room. */
 export const TEST_TOOLS: readonly string[] = ['vitest', 'fast-check']
+
+/**
+ * Rooms that a test beside its source may use as well, where its room may: the words every room speaks, and
+ * keys to sign test data with. A test that brings two rooms above these together belongs to `test/`.
+ */
+export const TEST_VOCABULARY: readonly string[] = ['core', 'keys']
