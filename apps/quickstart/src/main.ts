@@ -2,64 +2,88 @@
 /**
  * The quickstart: HR data in, role credential issued, agent presents, API answers.
  *
- * Starts the products as processes of their own and talks to them; every ✓ is computed from an answer.
+ * Starts the products as processes of their own and talks to them; every ✓ is computed from an answer that
+ * came over the wire.
  *
  * @module
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { parseArgs } from 'node:util'
-import { createGuardedFetch, systemClock } from '@attache/core'
-import { configureApi, configureIssuer } from './configure.js'
-import { tellHr } from './hr-chapter.js'
-import { createManagement } from './management.js'
-import { startProgram } from './processes.js'
-import { createReport } from './report.js'
-import { createSetting } from './setting.js'
-import { makeTrust } from './trust.js'
+import { mkdirSync, rmSync } from 'node:fs'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Running } from './processes.js'
+import { createReport, STORY_ENDED } from './report.js'
+import { createSetting, type Setting } from './setting.js'
+import { tellStory } from './story.js'
 
-const { values } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    fresh: { type: 'boolean', default: false },
-    data: { type: 'string', default: '.attache/quickstart' },
-    port: { type: 'string', default: '8441' },
-  },
-})
-const setting = createSetting(values.data, Number(values.port))
-if (values.fresh) rmSync(setting.dataFolder, { recursive: true, force: true })
-mkdirSync(setting.file('logs'), { recursive: true, mode: 0o700 })
-const report = createReport(console.log, () => performance.now())
-report.chapter('Ground')
-await report.step('certificates', () => makeTrust(setting.trust, setting.issuer, systemClock()))
-configureIssuer(setting)
-configureApi(setting)
-const ca = [readFileSync(setting.trust.authority('tls'), 'utf8')]
-const fetch = createGuardedFetch({ ca, allowPrivate: ['localhost'] })
-const management = createManagement(setting.management, setting.file('issuer', 'management.token'), fetch)
-const issuer = startProgram({
-  name: 'issuer-server',
-  args: ['apps/issuer-server/dist/main.js', 'serve', '--config', setting.file('issuer', 'issuer.json')],
-  logFile: setting.file('logs', 'issuer.log'),
-})
-await report.step('issuer-server is up', () => issuer.waitUntil(management.answers, 20_000))
-await tellHr(setting, management, report)
-const api = startProgram({
-  name: 'api',
-  args: ['apps/quickstart/dist/api.js', setting.file('api', 'api.json')],
-  logFile: setting.file('logs', 'api.log'),
-})
-await report.step('api is up', () =>
-  api.waitUntil(
-    () =>
-      fetch(`${setting.api}/record`).then(
-        (r) => r.ok,
-        () => false,
-      ),
-    20_000,
-  ),
-)
-console.log(await (await fetch(`${setting.api}/.well-known/oauth-protected-resource`)).text())
-console.log(await (await fetch(`${setting.issuer}/.well-known/openid-credential-issuer`)).text())
-console.log(await management.createOffer('payroll-export', 'value'))
-await issuer.stop()
-await api.stop()
+interface Options {
+  readonly once: boolean
+  readonly fresh: boolean
+  readonly data: string
+  readonly port: number
+}
+
+const program = new Command('npm start --')
+  .description('Runs the main job of Attaché on this machine: issuer, wallet, API and four agents.')
+  .option('--once', 'end after the run; exit status 0 only if every expectation held', false)
+  .option('--fresh', 'wipe the data folder first', false)
+  .option('--data <folder>', 'where everything is kept', '.attache/quickstart')
+  .option('--port <number>', 'first of three ports in a row', parsePort, 8441)
+  .action(run)
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 1024 && port <= 65_533) return port
+  throw new InvalidArgumentError('A port is a number from 1024 to 65533.')
+}
+
+async function run(options: Options): Promise<void> {
+  const setting = createSetting(options.data, options.port)
+  if (options.fresh) rmSync(setting.dataFolder, { recursive: true, force: true })
+  mkdirSync(setting.file('logs'), { recursive: true, mode: 0o700 })
+  console.log(`\nAttaché quickstart. Data folder: ${setting.dataFolder}`)
+
+  const running: Running[] = []
+  const stop = async () => {
+    for (const one of running.toReversed()) await one.stop()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stop().finally(() => process.exit(130)))
+  }
+  const report = createReport(console.log, () => performance.now())
+  const told = await tellStory(setting, report, running).then(() => true, broken)
+  sumUp(report.failures())
+  if (told && !options.once) {
+    sayWhatNext(setting)
+    return
+  }
+  await stop()
+  process.exitCode = report.failures() === 0 ? 0 : 1
+}
+
+// A step that failed was printed by the report; anything else is said in one line.
+function broken(error: unknown): false {
+  if (error instanceof Error && 'code' in error && error.code === STORY_ENDED) return false
+  console.log(`  ✗ ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+  return false
+}
+
+function sumUp(failures: number): void {
+  console.log(
+    failures === 0
+      ? '\nEverything held.'
+      : `\n${failures} expectation${failures === 1 ? '' : 's'} did not hold.`,
+  )
+}
+
+function sayWhatNext(setting: Setting): void {
+  const ca = setting.trust.authority('tls')
+  console.log(`
+Everything keeps running; Ctrl-C ends it. To look at next:
+  issuer metadata   curl --cacert ${ca} ${setting.issuer}/.well-known/openid-credential-issuer
+  what the API learned   curl --cacert ${ca} ${setting.api}/record
+  the wallet’s decisions   node apps/cli/dist/main.js wallet explain --socket ${setting.operatorSocket}
+  call as an agent   ATTACHE_SOCKET=${setting.agentSocket('revenue-report')} ATTACHE_CA_FILE=${ca} node apps/quickstart/dist/agent.js
+  logs   ${setting.file('logs')}`)
+}
+
+await program.parseAsync()

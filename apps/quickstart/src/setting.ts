@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type TrustFiles, trustFiles } from './trust.js'
 
@@ -21,6 +23,10 @@ export interface Setting {
   readonly api: string
   readonly apiPort: number
   readonly vct: string
+  /** Where the wallet's sockets lie: a short path, since the system cuts long ones. */
+  readonly runtimeFolder: string
+  readonly operatorSocket: string
+  agentSocket(agent: string): string
   readonly trust: TrustFiles
   /** A file below the data folder. */
   file(...parts: string[]): string
@@ -33,6 +39,8 @@ export interface Setting {
  */
 export function createSetting(dataFolder: string, firstPort: number): Setting {
   const folder = resolve(dataFolder)
+  const id = createHash('sha256').update(folder).digest('hex').slice(0, 8)
+  const runtimeFolder = join(tmpdir(), `attache-${id}`)
   const issuer = `https://localhost:${firstPort}`
   return {
     dataFolder: folder,
@@ -44,6 +52,9 @@ export function createSetting(dataFolder: string, firstPort: number): Setting {
     api: `https://localhost:${firstPort + 2}`,
     apiPort: firstPort + 2,
     vct: `${issuer}/types/agent-role/v1`,
+    runtimeFolder,
+    operatorSocket: join(runtimeFolder, 'operator.sock'),
+    agentSocket: (agent) => join(runtimeFolder, `${agent}.sock`),
     trust: trustFiles(join(folder, 'trust')),
     file: (...parts) => join(folder, ...parts),
   }
