@@ -27,7 +27,7 @@ import {
 import { encodeGrant } from './authorization-grant.js'
 import { type ChallengeSession, openSession } from './challenge-session.js'
 import { type AuthenticatedCaller, PLACE } from './client-authentication.js'
-import { reasonOf, refusedPresentation } from './errors.js'
+import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
 import type { Presentation } from './presentation.js'
 import { RESPONSE_ENCS } from './presentation-request.js'
 import type { ReadRequirement } from './requirement.js'
@@ -79,6 +79,8 @@ export async function answerChallenge(
   return code
 }
 
+const UNREADABLE: ReadonlySet<PresentationReason> = new Set(['response_malformed', 'encryption_required'])
+
 /** Where the grant behind a code is kept: under a hash, so that a store's reader cannot redeem it. */
 export function codeKey(code: string): string {
   return storeKey({ ...PLACE, kind: 'code', id: digest('sha-256', code) })
@@ -118,7 +120,9 @@ async function judge(
   try {
     const vpToken = await readResponse(text, session)
     const endpoint = `${deps.settings.origin}${deps.settings.endpoints.challenge}`
-    const audiences = acceptedIaAudiences(endpoint, { onlyEndpointOfOrigin: true })
+    const audiences = acceptedIaAudiences(endpoint, {
+      onlyEndpointOfOrigin: deps.settings.onlyChallengeEndpointOfOrigin,
+    })
     const { id: transaction, nonce } = session
     return await verifyPresentation(
       { transaction, query: requirement.query, vpToken, nonce, audiences, now },
@@ -128,6 +132,11 @@ async function judge(
     const reason = reasonOf(cause)
     if (reason === undefined) throw cause
     deps.log.warn('verifier.presentation.refused', { transaction: session.id, reason })
+    if (UNREADABLE.has(reason)) {
+      throw new ProtocolError('invalid_request', 'The openid4vp_response cannot be read. Start again.', {
+        cause,
+      })
+    }
     throw new ProtocolError('access_denied', 'The presentation does not answer the request. Start again.', {
       cause,
     })

@@ -16,11 +16,14 @@ export interface AuthorizationGrant {
   readonly scope: string
   readonly codeChallenge: string
   readonly presentation: Presentation
+  /** Id of the token it was redeemed for; absent until then. */
+  readonly usedFor?: string | undefined
 }
 
 /** Writes a grant for the store. */
-export function encodeGrant({ presentation, ...texts }: AuthorizationGrant): JsonObject {
-  return { v: 1, ...texts, presentation: encodePresentation(presentation) }
+export function encodeGrant({ presentation, usedFor, ...texts }: AuthorizationGrant): JsonObject {
+  const used = usedFor === undefined ? {} : { usedFor }
+  return { v: 1, ...texts, ...used, presentation: encodePresentation(presentation) }
 }
 
 /**
@@ -36,7 +39,8 @@ export function parseGrant(value: JsonValue): AuthorizationGrant | undefined {
   if (typeof clientId !== 'string' || typeof jkt !== 'string' || typeof instanceJkt !== 'string')
     return undefined
   if (typeof scope !== 'string' || typeof codeChallenge !== 'string') return undefined
-  return presentation === undefined
-    ? undefined
-    : { clientId, jkt, instanceJkt, scope, codeChallenge, presentation }
+  if (presentation === undefined) return undefined
+  const usedFor = member(value, 'usedFor')
+  const used = typeof usedFor === 'string' ? usedFor : undefined
+  return { clientId, jkt, instanceJkt, scope, codeChallenge, presentation, usedFor: used }
 }

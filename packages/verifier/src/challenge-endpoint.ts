@@ -12,13 +12,16 @@ import {
   parseAuthorizationChallengeRequest,
 } from '@attache/oauth'
 import { type AnswerChallengeDeps, answerChallenge } from './answer-challenge.js'
-import { authenticateCaller } from './client-authentication.js'
+import { authenticateCaller, type ClientAuthenticationDeps } from './client-authentication.js'
 import { type IssueChallengeDeps, issueChallenge } from './issue-challenge.js'
 
 const MOST_BYTES = 262_144
 
 /** What the endpoint needs. */
-export interface ChallengeEndpointDeps extends AnswerChallengeDeps, IssueChallengeDeps {
+export interface ChallengeEndpointDeps
+  extends AnswerChallengeDeps,
+    IssueChallengeDeps,
+    ClientAuthenticationDeps {
   readonly clock: Clock
 }
 
@@ -30,7 +33,7 @@ export function challengeEndpoint(deps: ChallengeEndpointDeps): Route {
       const now = deps.clock()
       const form = await readForm(request, { maxBytes: MOST_BYTES })
       const call = { headers: request.headers, path, clientId: form.get('client_id') }
-      const caller = authenticateCaller(call, deps.settings, now)
+      const caller = authenticateCaller(call, deps, now)
       const wanted = parseAuthorizationChallengeRequest(form)
       if (wanted.kind === 'initial') throw await issueChallenge({ wanted, caller, now }, deps)
       const authorizationCode = await answerChallenge({ answer: wanted, caller, now }, deps)

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { NumericDate, StoreStep } from '@attache/core'
+import { type NumericDate, ProtocolError, type StoreStep } from '@attache/core'
 import {
   type AttestedClient,
   CLIENT_ATTESTATION_HEADER,
@@ -16,6 +16,7 @@ import {
   type DpopProof,
   rememberPop,
   rememberProof,
+  type ServerNonces,
   verifyClientAttestation,
   verifyDpopProof,
 } from '@attache/oauth'
@@ -29,6 +30,13 @@ export interface AuthenticatedCaller {
   readonly remember: readonly StoreStep[]
 }
 
+/** What authenticating needs. */
+export interface ClientAuthenticationDeps {
+  readonly settings: Settings
+  /** When given, proofs need a nonce of this server. */
+  readonly serverNonces?: ServerNonces | undefined
+}
+
 /** Where this room's entries lie in a store. */
 export const PLACE = { tenant: 'default', room: 'verifier' } as const
 
@@ -36,17 +44,17 @@ export const PLACE = { tenant: 'default', room: 'verifier' } as const
  * Authenticates a caller.
  *
  * @param call.path Path of the endpoint; with the configured origin it is what the proof must name.
- * @throws {ProtocolError} `invalid_client`, `invalid_dpop_proof` and what the OAuth room adds.
+ * @throws {ProtocolError} `invalid_client`, `unauthorized_client`, `invalid_dpop_proof`, `use_dpop_nonce` and what the OAuth room adds.
  *
  * Source: attestation-based client authentication -11, section 7.
  */
 export function authenticateCaller(
   call: { readonly headers: Headers; readonly path: string; readonly clientId: string | undefined },
-  settings: Settings,
+  { settings, serverNonces }: ClientAuthenticationDeps,
   now: NumericDate,
 ): AuthenticatedCaller {
-  const { algorithms, walletAttesters, origin } = settings
-  const target = { method: 'POST', url: `${origin}${call.path}`, algorithms }
+  const { algorithms, walletAttesters, origin, allowedClients } = settings
+  const target = { method: 'POST', url: `${origin}${call.path}`, algorithms, nonces: serverNonces }
   const proof = verifyDpopProof(call.headers.get('DPoP'), target, now)
   const presented = {
     attestation: call.headers.get(CLIENT_ATTESTATION_HEADER),
@@ -56,6 +64,9 @@ export function authenticateCaller(
   }
   const expected = { audience: origin, attesters: walletAttesters, algorithms, dpopCombined: true }
   const client = verifyClientAttestation(presented, expected, now)
+  if (allowedClients !== 'any' && !allowedClients.includes(client.clientId)) {
+    throw new ProtocolError('unauthorized_client', 'This client may not use this flow.')
+  }
   const steps = client.pop === undefined ? [] : [rememberPop(client.pop, PLACE)]
   return { client, proof, remember: [rememberProof(proof, PLACE), ...steps] }
 }

@@ -26,6 +26,7 @@ import {
   rememberProof,
   replayedProof,
   requireConfirmation,
+  type ServerNonces,
   verifyAccessToken,
   verifyDpopProof,
 } from '@attache/oauth'
@@ -35,7 +36,7 @@ import { type ProblemCode, reasonOf } from './errors.js'
 import type { IssuerTrust } from './issuer-trust.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
 import { problemResponse } from './problem.js'
-import { PRESENTATION_CLAIM } from './redeem-code.js'
+import { tokenKey } from './redeem-code.js'
 import { credentialOfFirstQuery, decideCall, type ReadRequirement, type Refusal } from './requirement.js'
 import type { Settings } from './settings.js'
 
@@ -44,9 +45,11 @@ export interface GateDeps {
   readonly settings: Settings
   /** Keys that sign access tokens. */
   readonly tokenKeys: readonly PublicJwk[]
+  /** When given, proofs need a nonce of this resource. */
+  readonly resourceNonces?: ServerNonces | undefined
   readonly issuers: IssuerTrust
   readonly statuses: StatusResolver
-  readonly store: Pick<Store, 'commit'>
+  readonly store: Pick<Store, 'get' | 'commit'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -131,7 +134,8 @@ async function judgeCall(
   if (!(token.scope ?? '').split(' ').includes(requirement.scope)) {
     return { code: 'scope_insufficient', error: 'insufficient_scope' }
   }
-  const presentation = parsePresentation(token.claims[PRESENTATION_CLAIM])
+  const kept = await deps.store.get(tokenKey(token.jti))
+  const presentation = kept === undefined ? undefined : parsePresentation(kept.value)
   if (presentation === undefined) return { code: 'token_invalid', error: 'invalid_token' }
   for (const credential of presentation.credentials) {
     const code = await credentialProblem(credential, now, deps)
@@ -169,7 +173,7 @@ function problemOf(code: string): ProblemCode {
 
 async function verifyCall(
   { request, url, now }: { readonly request: Request; readonly url: string; readonly now: NumericDate },
-  { settings, tokenKeys, store }: GateDeps,
+  { settings, tokenKeys, store, resourceNonces }: GateDeps,
 ): Promise<AccessTokenClaims> {
   const presented = parsePresentedToken(request.headers.get('Authorization'), request.url)
   if (presented === undefined) throw new ProtocolError('token_missing', 'Send an access token.')
@@ -181,7 +185,7 @@ async function verifyCall(
     now,
   )
   if (scheme === 'bearer') requireConfirmation({ scheme, confirmation: token.confirmation }, {})
-  const expected = { method: request.method, url, algorithms, accessToken }
+  const expected = { method: request.method, url, algorithms, accessToken, nonces: resourceNonces }
   const proof = verifyDpopProof(request.headers.get('DPoP'), expected, now)
   requireConfirmation({ scheme, confirmation: token.confirmation }, { jkt: proof.jkt })
   // Last: a proof that fails another check must not use up the number of one that would hold.

@@ -1,24 +1,38 @@
 /**
  * The token endpoint's work: a code becomes a token that is bound to a key and lives minutes.
  *
- * The code is removed and the proofs are remembered in one step, after every check: of many at once one wins,
- * and somebody with a stolen code but other keys does not spoil it for its owner.
+ * The code is marked used, the presentation put behind the token and the proofs remembered in one step, after
+ * every check: of many at once one wins, and somebody with a stolen code but other keys does not spoil it for
+ * its owner. A second use by the owner takes the first token down.
  *
  * Source: RFC 6749, section 4.1.3; RFC 7636, section 4.6; RFC 9068; RFC 9449, sections 5 and 10.
  *
  * @module
  */
-import { type NumericDate, ProtocolError, type Random, randomId, type Store } from '@attache/core'
+import {
+  type JsonObject,
+  type NumericDate,
+  ProtocolError,
+  type Random,
+  randomId,
+  type Store,
+  storeKey,
+} from '@attache/core'
 import type { Signer } from '@attache/keys'
 import { createAccessToken, type TokenRequest, type TokenResponse, verifyPkce } from '@attache/oauth'
 import { codeKey } from './answer-challenge.js'
-import { type AuthorizationGrant, parseGrant } from './authorization-grant.js'
-import type { AuthenticatedCaller } from './client-authentication.js'
-import { encodePresentation } from './presentation.js'
+import { type AuthorizationGrant, encodeGrant, parseGrant } from './authorization-grant.js'
+import { type AuthenticatedCaller, PLACE } from './client-authentication.js'
+import { encodePresentation, type Presentation } from './presentation.js'
 import type { Settings } from './settings.js'
 
-/** The claim of an access token that carries what was presented. */
+/** The claim of an access token that says whose credential stands behind it: no claim value, no credential. */
 export const PRESENTATION_CLAIM = 'attache_presentation'
+
+/** Where the presentation behind a token is kept; without it the token counts for nothing. */
+export function tokenKey(jti: string): string {
+  return storeKey({ ...PLACE, kind: 'token', id: jti })
+}
 
 /** What redeeming needs. */
 export interface RedeemCodeDeps {
@@ -26,7 +40,7 @@ export interface RedeemCodeDeps {
   /** Signs access tokens. */
   readonly signer: Signer
   readonly random: Random
-  readonly store: Pick<Store, 'get' | 'commit'>
+  readonly store: Pick<Store, 'get' | 'commit' | 'take'>
 }
 
 /**
@@ -59,9 +73,20 @@ export async function redeemCode(
     throw unknownCode()
   }
   verifyPkce(wanted.codeVerifier, grant.codeChallenge)
-  const remove = { op: 'remove' as const, key, version: stored.version }
-  if (!(await deps.store.commit([remove, ...caller.remember]))) throw unknownCode()
-  return token(grant, now, deps)
+  if (grant.usedFor !== undefined) {
+    // Two parties hold this code: neither keeps what it was good for (RFC 6749, section 4.1.2).
+    await deps.store.take(tokenKey(grant.usedFor))
+    throw unknownCode()
+  }
+  const jti = randomId(deps.random, 'tok')
+  const expiresAt = tokenEnd(grant, now, deps.settings)
+  const used = encodeGrant({ ...grant, usedFor: jti })
+  const steps = [
+    { op: 'replace' as const, key, version: stored.version, value: used, expiresAt },
+    { op: 'put' as const, key: tokenKey(jti), value: encodePresentation(grant.presentation), expiresAt },
+  ]
+  if (!(await deps.store.commit([...steps, ...caller.remember]))) throw unknownCode()
+  return token(grant, { jti, now, expiresAt }, deps)
 }
 
 function isHolder(grant: AuthorizationGrant, { client, proof }: AuthenticatedCaller): boolean {
@@ -77,17 +102,23 @@ function unknownCode(): ProtocolError {
   )
 }
 
+// A token never outlives the credential it speaks of.
+function tokenEnd(grant: AuthorizationGrant, now: NumericDate, settings: Settings): NumericDate {
+  const ends = grant.presentation.credentials.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)
+  const end = Math.min(now + settings.lifetimes.token, ...ends)
+  if (end > now) return end
+  throw new ProtocolError('invalid_grant', 'The credential has expired. Present another one.')
+}
+
 async function token(
   grant: AuthorizationGrant,
-  now: NumericDate,
-  deps: RedeemCodeDeps,
+  {
+    jti,
+    now,
+    expiresAt,
+  }: { readonly jti: string; readonly now: NumericDate; readonly expiresAt: NumericDate },
+  { settings, signer }: RedeemCodeDeps,
 ): Promise<TokenResponse> {
-  const { settings, signer, random } = deps
-  // A token never outlives the credential it speaks of.
-  const ends = grant.presentation.credentials.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)
-  const expiresAt = Math.min(now + settings.lifetimes.token, ...ends)
-  if (expiresAt <= now)
-    throw new ProtocolError('invalid_grant', 'The credential has expired. Present another one.')
   const accessToken = await createAccessToken(
     {
       issuer: settings.origin,
@@ -97,11 +128,24 @@ async function token(
       scope: grant.scope,
       issuedAt: now,
       expiresAt,
-      jti: randomId(random, 'tok'),
+      jti,
       confirmation: { jkt: grant.jkt },
-      claims: { [PRESENTATION_CLAIM]: encodePresentation(grant.presentation) },
+      claims: { [PRESENTATION_CLAIM]: behind(grant.presentation) },
     },
     signer,
   )
   return { accessToken, tokenType: 'DPoP', expiresInSeconds: expiresAt - now, scope: grant.scope }
+}
+
+// For services that verify offline: whose credential it was, and nothing of what it says.
+function behind({ transaction, credentials }: Presentation): JsonObject {
+  return {
+    transaction,
+    credentials: credentials.map(({ queryId, issuer, vct, holderKey }) => ({
+      query: queryId,
+      iss: issuer,
+      vct,
+      ...(holderKey === undefined ? {} : { holder: holderKey }),
+    })),
+  }
 }

@@ -26,6 +26,15 @@ export interface VerifierOptions {
   readonly keyBinding: 'required' | 'not-required'
   /** Who vouches for clients of the challenge route; without it that route is not offered. */
   readonly walletAttesters?: readonly TrustedAttester[]
+  /** Attested clients that may use the challenge route. @default any */
+  readonly allowedClients?: readonly string[]
+  /** Whether DPoP proofs need a nonce of this server. @default false */
+  readonly requireDpopNonce?: boolean
+  /**
+   * Whether this is the only challenge endpoint of its origin; only then is key binding to the origin alone
+   * as good as key binding to the endpoint. @default true
+   */
+  readonly onlyChallengeEndpointOfOrigin?: boolean
   /** Full Client Identifier, prefix included. @default `x509_hash:` of the signer's certificate */
   readonly clientId?: string
   /** Where the endpoints lie below the origin. @default `/attache` */
@@ -55,6 +64,8 @@ export interface Settings {
   readonly algorithms: readonly JwsAlgorithm[]
   readonly keyBinding: 'required' | 'not-required'
   readonly walletAttesters: readonly TrustedAttester[]
+  readonly allowedClients: 'any' | readonly string[]
+  readonly onlyChallengeEndpointOfOrigin: boolean
   readonly allowIndexPaths: boolean
   readonly endpoints: Endpoints
   readonly lifetimes: Lifetimes
@@ -106,6 +117,8 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
     algorithms: parseAlgorithms(options.algorithms ?? ['ES256']),
     keyBinding,
     walletAttesters: options.walletAttesters ?? [],
+    allowedClients: options.allowedClients ?? 'any',
+    onlyChallengeEndpointOfOrigin: options.onlyChallengeEndpointOfOrigin ?? true,
     allowIndexPaths: options.allowIndexPaths ?? false,
     endpoints: {
       challenge: `${path}/challenge`,

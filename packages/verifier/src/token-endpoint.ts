@@ -7,13 +7,13 @@
  */
 import { type Clock, endpoint, json, type Log, NO_STORE, type Route, readForm } from '@attache/core'
 import { createTokenResponse, OAUTH_ERRORS, parseTokenRequest } from '@attache/oauth'
-import { authenticateCaller } from './client-authentication.js'
+import { authenticateCaller, type ClientAuthenticationDeps } from './client-authentication.js'
 import { type RedeemCodeDeps, redeemCode } from './redeem-code.js'
 
 const MOST_BYTES = 16_384
 
 /** What the endpoint needs. */
-export interface TokenEndpointDeps extends RedeemCodeDeps {
+export interface TokenEndpointDeps extends RedeemCodeDeps, ClientAuthenticationDeps {
   readonly clock: Clock
   readonly log: Log
 }
@@ -26,11 +26,8 @@ export function tokenEndpoint(deps: TokenEndpointDeps): Route {
       const now = deps.clock()
       const form = await readForm(request, { maxBytes: MOST_BYTES })
       const wanted = parseTokenRequest(form)
-      const caller = authenticateCaller(
-        { headers: request.headers, path, clientId: wanted.clientId },
-        deps.settings,
-        now,
-      )
+      const call = { headers: request.headers, path, clientId: wanted.clientId }
+      const caller = authenticateCaller(call, deps, now)
       return json(200, createTokenResponse(await redeemCode({ wanted, caller, now }, deps)), NO_STORE)
     },
     { statuses: OAUTH_ERRORS, log: deps.log, random: deps.random, event: 'verifier.token' },

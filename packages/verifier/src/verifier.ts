@@ -13,6 +13,7 @@ import {
   type Store,
 } from '@attache/core'
 import { createSeal, type Seal, type Signer } from '@attache/keys'
+import { createServerNonces } from '@attache/oauth'
 import { createStatusResolver } from '@attache/status-list'
 import { challengeEndpoint } from './challenge-endpoint.js'
 import { createGate, type Gate } from './gate.js'
@@ -68,14 +69,9 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
   const seal = deps.seal ?? createSeal([{ id: 'process', key: deps.random(32) }], deps)
   const requirements = new Map<string, ReadRequirement>()
   const requirementOf = (scope: string) => requirements.get(scope)
-  const shared = {
-    ...deps,
-    settings,
-    seal,
-    verification,
-    requirementOf,
-    scopes: () => [...requirements.keys()],
-  }
+  const scopes = () => [...requirements.keys()]
+  const nonces = options.requireDpopNonce === true ? createNonces(settings.origin, { ...deps, seal }) : {}
+  const shared = { ...deps, ...nonces, settings, seal, verification, requirementOf, scopes }
   const challenge =
     settings.walletAttesters.length === 0 ? [] : [challengeEndpoint(shared), tokenEndpoint(shared)]
   return {
@@ -89,6 +85,14 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     },
     startTransaction: (wanted) => startTransaction(wanted, deps.clock(), shared),
     redeemResult: (wanted) => redeemResult(wanted, deps.clock(), deps),
+  }
+}
+
+// Two kinds, so that a nonce of the authorization server opens nothing at the resource.
+function createNonces(origin: string, deps: { readonly seal: Seal; readonly random: Random }) {
+  return {
+    serverNonces: createServerNonces({ use: 'dpop-nonce', server: `${origin} as` }, deps),
+    resourceNonces: createServerNonces({ use: 'dpop-nonce', server: `${origin} resource` }, deps),
   }
 }
 
