@@ -14,7 +14,7 @@ import {
   member,
   parseHttpsUrl,
 } from '@attache/core'
-import { type PublicJwk, parsePublicJwk } from '@attache/keys'
+import { type KeyPool, type PublicJwk, parsePublicJwk } from '@attache/keys'
 import { refusal } from './errors.js'
 
 /**
@@ -113,13 +113,14 @@ export function parseStatus(payload: JsonObject): CredentialStatus | undefined {
 /**
  * Reads the key a credential is bound to.
  *
+ * @param pool Imports each key once, where holders come again.
  * @returns The public key in `cnf.jwk`; `undefined` when there is no `cnf` or it confirms in another way.
  * @throws {VerificationError} `cnf_malformed`; `cnf_remote_key`: it points at a key elsewhere, which is
  *   never fetched; `jwk_*`.
  *
  * Source: RFC 9901, section 4.1.2; SD-JWT VC, sections 2.2.2.3 and 8.3.
  */
-export function parseHolderKey(payload: JsonObject): PublicJwk | undefined {
+export function parseHolderKey(payload: JsonObject, pool?: KeyPool): PublicJwk | undefined {
   const cnf = member(payload, 'cnf')
   if (cnf === undefined) return undefined
   if (!isJsonObject(cnf)) throw refusal('cnf_malformed')
@@ -131,7 +132,7 @@ export function parseHolderKey(payload: JsonObject): PublicJwk | undefined {
   if (isJsonObject(jwk) && ['jku', 'x5u'].some((name) => Object.hasOwn(jwk, name))) {
     throw refusal('cnf_remote_key')
   }
-  return parsePublicJwk(jwk)
+  return pool === undefined ? parsePublicJwk(jwk) : pool.parse(jwk)
 }
 
 /**

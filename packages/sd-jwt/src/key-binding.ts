@@ -95,7 +95,8 @@ export async function createKeyBindingJwt(
 }
 
 /** What {@link verifyKeyBindingJwt} compares with. */
-export interface KeyBindingFacts extends KeyBindingExpectation {
+export interface KeyBindingFacts {
+  readonly expected: KeyBindingExpectation
   /** Everything up to and including the last tilde, as received. */
   readonly presented: string
   readonly sdAlg: HashAlgorithm
@@ -115,16 +116,18 @@ export interface KeyBindingFacts extends KeyBindingExpectation {
  * Source: RFC 9901, section 7.3, step 5.
  */
 export function verifyKeyBindingJwt(text: string, facts: KeyBindingFacts): VerifiedKeyBinding {
+  const { expected } = facts
   const payload = verifySignedPart(text, facts)
   const issuedAt = freshIssuedAt(payload, facts)
 
   const audience = member(payload, 'aud')
-  const audiences = typeof facts.audience === 'string' ? [facts.audience] : facts.audience
+  const audiences = typeof expected.audience === 'string' ? [expected.audience] : expected.audience
   if (typeof audience !== 'string' || !audiences.includes(audience)) {
     throw refusal('key_binding_audience_mismatch')
   }
   const nonce = member(payload, 'nonce')
-  if (typeof nonce !== 'string' || !equalText(nonce, facts.nonce)) throw refusal('key_binding_nonce_mismatch')
+  if (typeof nonce !== 'string' || !equalText(nonce, expected.nonce))
+    throw refusal('key_binding_nonce_mismatch')
 
   const sdHash = member(payload, 'sd_hash')
   if (typeof sdHash !== 'string' || !equalText(sdHash, digest(facts.sdAlg, facts.presented))) {
@@ -171,7 +174,7 @@ function verifySignedPart(text: string, facts: KeyBindingFacts): JsonObject {
 function freshIssuedAt(payload: JsonObject, facts: KeyBindingFacts): NumericDate {
   const issuedAt = member(payload, 'iat')
   // In the future is refused by checkTimes already; absence is not.
-  if (typeof issuedAt !== 'number' || facts.now - issuedAt > facts.maxAgeSeconds) {
+  if (typeof issuedAt !== 'number' || facts.now - issuedAt > facts.expected.maxAgeSeconds) {
     throw refusal('key_binding_times')
   }
   return issuedAt

@@ -21,6 +21,7 @@ import {
   digest,
   type HashAlgorithm,
   type JwsAlgorithm,
+  type KeyPool,
   type ParsedJws,
   type PublicJwk,
   parseAlgorithms,
@@ -60,6 +61,8 @@ export interface SdJwtExpectation {
   readonly credentialAudience?: readonly string[] | 'any'
   /** Remembers verified issuer signatures; the fingerprint changes with the trust configuration. @default none */
   readonly verifiedIssuers?: { readonly cache: VerifiedIssuerCache; readonly trustFingerprint: string }
+  /** Remembers imported `cnf` keys, for importing one costs as much as verifying with it. @default none */
+  readonly holderKeys?: KeyPool
   /** @default DEFAULT_LIMITS */
   readonly limits?: Partial<SdJwtLimits>
 }
@@ -130,7 +133,7 @@ export function openSdJwt(
   typs: readonly string[],
 ): OpenedSdJwt {
   checkExpectation(expected)
-  const limits = { ...DEFAULT_LIMITS, ...expected.limits }
+  const limits = expected.limits === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...expected.limits }
   const compact = parseCompactSdJwt(credential, limits)
   checkKeyBindingPresence(compact, expected)
 
@@ -141,7 +144,7 @@ export function openSdJwt(
     parseJws(compact.issuerJwt, { maxBytes: limits.maxIssuerJwtBytes, maxDepth: limits.maxDepth })
   checkHeader(jws.header, expected, typs)
   const sdAlg = parseSdAlg(jws.payload, expected.sdAlgs)
-  const holderKey = cached === undefined ? parseHolderKey(jws.payload) : cached.holderKey
+  const holderKey = cached === undefined ? parseHolderKey(jws.payload, expected.holderKeys) : cached.holderKey
   if (expected.keyBinding !== 'not-required' && holderKey === undefined) throw refusal('key_binding_no_key')
   return { compact, jws, sdAlg, holderKey, credentialHash, limits, known: cached?.resolved }
 }
@@ -218,7 +221,7 @@ function bindHolder(
   if (compact.keyBindingJwt === undefined) throw refusal('key_binding_missing')
   if (holderKey === undefined) throw refusal('key_binding_no_key')
   return verifyKeyBindingJwt(compact.keyBindingJwt, {
-    ...keyBinding,
+    expected: keyBinding,
     presented: compact.presented,
     sdAlg,
     holderKey,
