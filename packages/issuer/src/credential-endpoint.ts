@@ -7,44 +7,56 @@
  *
  * @module
  */
-import { json, NO_STORE, ProtocolError, type Route } from '@attache/core'
-import { makeCredentialResponse, parseCredentialRequest } from '@attache/openid4vci'
+import { ProtocolError, type Route } from '@attache/core'
+import { makeCredentialResponse, parseCredentialRequest, type WantedCredential } from '@attache/openid4vci'
+import { answerEncryption, answerMessage, openMessage } from './credential-message.js'
+import type { CredentialTemplate } from './credential-template.js'
 import type { EndpointUrls } from './endpoint-urls.js'
+import type { GrantRecord } from './grant-record.js'
+import { grantedTemplate } from './granted-credential.js'
 import { type IssueCredentialDeps, issueCredential } from './issue-credential.js'
+import type { MessageEncryptionOptions } from './issuer-options.js'
 import {
   type AuthorizedRequest,
   challenged,
   type ProtectedEndpointDeps,
   protectedEndpoint,
 } from './protected-endpoint.js'
-import { readJsonBody } from './request-body.js'
 
 /** What the endpoint needs. */
 export interface CredentialEndpointDeps extends IssueCredentialDeps, ProtectedEndpointDeps {
   readonly store: ProtectedEndpointDeps['store']
   readonly keys: ProtectedEndpointDeps['keys']
   readonly random: ProtectedEndpointDeps['random']
+  readonly templates: ReadonlyMap<string, CredentialTemplate>
+  readonly encryption: MessageEncryptionOptions | undefined
   readonly urls: EndpointUrls
 }
 
 /** The route of the Credential Endpoint. */
 export function credentialEndpoint(deps: CredentialEndpointDeps): Route {
   const work = async (request: Request, authorized: AuthorizedRequest): Promise<Response> => {
-    const wanted = parseCredentialRequest(await readJsonBody(request, 'invalid_credential_request'))
-    const issued = await withScopeChallenge(issueCredential({ request: wanted, ...authorized }, deps), deps)
-    const { status, body } = makeCredentialResponse(issued)
-    return json(status, body, NO_STORE)
+    const message = await openMessage(request, deps.encryption)
+    const wanted = parseCredentialRequest(message.body)
+    const template = coveredTemplate(wanted.wanted, authorized.grant, deps)
+    const encryption = answerEncryption(wanted.responseEncryption, message, deps.encryption)
+    const issued = await issueCredential({ template, proofs: wanted.proofs, ...authorized }, deps)
+    return answerMessage(makeCredentialResponse(issued), encryption)
   }
   return protectedEndpoint({ url: deps.urls.credential, event: 'issuer.credential' }, work, deps)
 }
 
-/** A token that does not reach is answered as RFC 6750 says, with the scopes that would. */
-async function withScopeChallenge<T>(work: Promise<T>, deps: CredentialEndpointDeps): Promise<T> {
+/** A token that does not reach is answered as RFC 6750 says, with the scope that would. */
+function coveredTemplate(
+  wanted: WantedCredential,
+  grant: GrantRecord,
+  deps: CredentialEndpointDeps,
+): CredentialTemplate {
   try {
-    return await work
+    return grantedTemplate(wanted, grant, deps.templates)
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.code !== 'insufficient_scope') throw error
-    const scopes = [...deps.templates.values()].map((template) => template.scope)
-    throw challenged(error, deps, scopes.join(' '))
+    const id = wanted.by === 'configuration' ? wanted.credentialConfigurationId : ''
+    throw challenged(error, deps, deps.templates.get(id)?.scope)
   }
 }

@@ -9,7 +9,7 @@
  * @module
  */
 import { type ClaimsPath, configurationError, type JsonObject, type JsonValue } from '@attache/core'
-import type { Display } from '@attache/openid4vci'
+import type { Display, KeyAttestationRequirement } from '@attache/openid4vci'
 import { parse as parseYaml } from 'yaml'
 import { type ClaimsCheck, compileClaimsSchema } from './claims-schema.js'
 import { parseTemplateDocument, type TemplateClaim, type TemplateDocument } from './template-document.js'
@@ -37,6 +37,11 @@ export interface CredentialTemplate {
   readonly description?: string | undefined
   readonly display: readonly Display[]
   readonly claims: readonly TemplateClaim[]
+  /** `deferred`: somebody decides about each credential first. */
+  readonly issuance: 'immediate' | 'deferred'
+  readonly proofTypes: readonly ('jwt' | 'attestation')[]
+  /** Present: a key attestation is demanded, and what it must state. */
+  readonly keyAttestations?: KeyAttestationRequirement | undefined
   /** Judges the claims of one credential by the template's JSON Schema. */
   readonly checkClaims: ClaimsCheck
 }
@@ -88,6 +93,9 @@ export function parseCredentialTemplate(
     description: document.description,
     display: document.display,
     claims: document.claims,
+    issuance: document.issuance,
+    proofTypes: document.proofTypes,
+    keyAttestations: document.keyAttestations,
     checkClaims: compileClaimsSchema(document.schema),
   }
 }

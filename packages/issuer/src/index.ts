@@ -6,6 +6,7 @@
 export type { ClaimsSource, ClaimsSubject } from './claims-source.js'
 export type { CreatedOffer, NewOffer } from './create-offer.js'
 export { type CredentialTemplate, parseCredentialTemplate } from './credential-template.js'
+export type { WaitingCredential } from './decide-deferred.js'
 export { createDirectory, type Directory, type ImportReport, type ImportRow } from './directory.js'
 export { createIssuer, type Issuer } from './issuer.js'
 export type {
@@ -13,6 +14,7 @@ export type {
   IssuerDeps,
   IssuerLifetimes,
   IssuerOptions,
+  MessageEncryptionOptions,
   OfferedGrant,
 } from './issuer-options.js'
 export { ISSUER_MANAGEMENT_ERRORS } from './management-errors.js'

@@ -1,104 +1,87 @@
 /**
- * Issuing: from a parsed Credential Request to committed credentials.
+ * Issuing: from a parsed Credential Request to committed credentials, or to the promise of them.
  *
- * Owns the use case and its order: which credential, which keys, may it be, make it, commit. Spent nonce,
- * status indices and register entries are one commit; whoever loses the race for the nonce gets nothing.
+ * Owns the use case and its order: which keys, may it be, make it, commit. Spent nonce, status indices and
+ * register entries are one commit; whoever loses the race for the nonce gets nothing.
  *
  * Source: OpenID4VCI 1.0, sections 8.2 and 8.3; requirements/issuer.md, section 13 (check order).
  *
  * @module
  */
-import { type NumericDate, ProtocolError, type Store, selectByPath } from '@attache/core'
-import type { CredentialConfiguration, CredentialRequest, CredentialResponse } from '@attache/openid4vci'
-import type { ClaimsSource, ClaimsSubject } from './claims-source.js'
+import { type NumericDate, randomId, randomText } from '@attache/core'
+import type { PublicJwk } from '@attache/keys'
+import type { CredentialConfiguration, CredentialResponse, Proofs } from '@attache/openid4vci'
 import { commitOnce, type Guard } from './commit-once.js'
-import { type CredentialTemplate, claimsFromFacts } from './credential-template.js'
+import { type CredentialSubjectDeps, credentialSubject } from './credential-subject.js'
+import type { CredentialTemplate } from './credential-template.js'
+import { type DeliverCredentialsDeps, deliverCredentials } from './deliver-credentials.js'
 import type { GrantRecord } from './grant-record.js'
-import { grantedTemplate } from './granted-credential.js'
-import { credentialTimes, type MakeCredentialsDeps, makeCredentials } from './make-credentials.js'
+import type { TransactionRecord } from './transaction-record.js'
 import { type VerifyProofsDeps, verifyProofs } from './verify-proofs.js'
 
 /** What issuing needs. */
-export interface IssueCredentialDeps extends MakeCredentialsDeps, VerifyProofsDeps {
-  readonly templates: ReadonlyMap<string, CredentialTemplate>
+export interface IssueCredentialDeps extends DeliverCredentialsDeps, CredentialSubjectDeps, VerifyProofsDeps {
   readonly configurations: ReadonlyMap<string, CredentialConfiguration>
-  readonly claims: ClaimsSource
-  readonly store: Pick<Store, 'get' | 'commit'>
+  /** How long a deferred credential can be fetched, in seconds. */
+  readonly transactionSeconds: number
+  /** What a wallet is told to wait, in seconds. */
+  readonly intervalSeconds: number
 }
 
-/** A request as the endpoint hands it over. */
-export interface CredentialRequestFacts {
-  readonly request: CredentialRequest
+/** A request whose template is known and covered by its token. */
+export interface CredentialOrderFacts {
+  readonly template: CredentialTemplate
+  readonly proofs: Proofs | undefined
   readonly grant: GrantRecord
   readonly guards: readonly Guard[]
   readonly now: NumericDate
 }
 
-// An index that somebody else took meanwhile is rare: the lists are large. More in a row is a fault.
-const MAX_COMMITS = 8
-
 /**
- * Issues the credentials of one request.
+ * Issues the credentials of one request, or takes it on for later.
  *
- * @throws {ProtocolError} Every code of the Credential Error Response, and `insufficient_scope`.
+ * @throws {ProtocolError} `invalid_proof`, `invalid_nonce`, `invalid_credential_request`,
+ *   `credential_request_denied`.
  */
 export async function issueCredential(
-  facts: CredentialRequestFacts,
+  facts: CredentialOrderFacts,
   deps: IssueCredentialDeps,
 ): Promise<CredentialResponse> {
-  const { grant, now } = facts
-  const template = grantedTemplate(facts.request.wanted, grant, deps.templates)
+  const { template, grant, now } = facts
   const configuration = deps.configurations.get(template.id)
   if (configuration === undefined) throw new Error(`The template ${template.id} has no configuration.`)
-
   const clientId = grant.clientId ?? undefined
-  const proofs = verifyProofs({ proofs: facts.request.proofs, configuration, clientId, now }, deps)
-  const subject = await subjectOf(grant, template, { now, claims: deps.claims })
-  const claims = judgedClaims(template, subject)
-  const order = {
-    template,
-    agent: subject.agent,
-    owner: subject.owner,
-    claims,
-    holderKeys: proofs.holderKeys,
-    until: subject.until,
-    now,
-  }
-  const guards = [...facts.guards, ...proofs.guards]
-  for (let turn = 0; turn < MAX_COMMITS; turn += 1) {
-    const made = await makeCredentials(order, deps)
-    if (await commitOnce(deps.store, guards, made.steps)) {
-      return { state: 'issued', credentials: made.credentials }
-    }
-  }
-  throw new Error('The status list moved at every attempt to issue.')
-}
-
-async function subjectOf(
-  grant: GrantRecord,
-  template: CredentialTemplate,
-  deps: { readonly now: NumericDate; readonly claims: ClaimsSource },
-): Promise<ClaimsSubject> {
-  const subject = await deps.claims.find(grant.agent, deps.now)
-  if (subject === undefined) throw denied('There is no active person behind this agent.')
-  const { exp } = credentialTimes({ template, until: subject.until, now: deps.now })
-  if (exp <= deps.now) throw denied('The facts about this agent end too soon for a credential.')
-  return subject
-}
-
-function judgedClaims(template: CredentialTemplate, subject: ClaimsSubject) {
-  const { claims, missing } = claimsFromFacts(
-    template,
-    subject.facts,
-    (facts, path) => selectByPath(facts, path)?.[0],
+  const { holderKeys, guards } = verifyProofs({ proofs: facts.proofs, configuration, clientId, now }, deps)
+  const subject = await credentialSubject({ template, agent: grant.agent, now }, deps)
+  const spent = [...facts.guards, ...guards]
+  if (template.issuance === 'deferred') return defer({ ...facts, guards: spent }, holderKeys, deps)
+  return deliverCredentials(
+    { template, subject, holderKeys, grantId: grant.id, guards: spent, steps: [], now },
+    deps,
   )
-  const [firstMissing] = missing
-  if (firstMissing !== undefined) throw denied(`The claim ${firstMissing} has no value, and it is mandatory.`)
-  const [problem] = template.checkClaims(claims)
-  if (problem !== undefined) throw denied(`The claims do not fit the template: ${problem}.`)
-  return claims
 }
 
-function denied(description: string): ProtocolError {
-  return new ProtocolError('credential_request_denied', description)
+async function defer(
+  facts: CredentialOrderFacts,
+  holderKeys: readonly PublicJwk[],
+  deps: IssueCredentialDeps,
+): Promise<CredentialResponse> {
+  const transactionId = randomText(deps.random)
+  const expiresAt = facts.now + deps.transactionSeconds
+  const record: TransactionRecord = {
+    v: 1,
+    id: randomId(deps.random, 'dfr'),
+    grantId: facts.grant.id,
+    template: facts.template.id,
+    agent: facts.grant.agent,
+    holderKeys,
+    state: 'pending',
+    requestedAt: facts.now,
+    expiresAt,
+  }
+  const key = deps.keys.hashed('transaction', transactionId)
+  const step = { op: 'putIfAbsent', key, value: record, expiresAt } as const
+  if (!(await commitOnce(deps.store, facts.guards, [step])))
+    throw new Error('A random transaction_id was taken.')
+  return { state: 'pending', transactionId, interval: deps.intervalSeconds }
 }

@@ -13,6 +13,7 @@ import type { JwsAlgorithm } from '@attache/keys'
 import { createAuthorizationServerMetadata } from '@attache/oauth'
 import type { CredentialConfiguration, IssuerMetadata } from '@attache/openid4vci'
 import { PRE_AUTHORIZED_CODE_GRANT } from '@attache/openid4vci'
+import { responseOffer } from './credential-message.js'
 import type { CredentialTemplate } from './credential-template.js'
 import type { EndpointUrls } from './endpoint-urls.js'
 import type { IssuerOptions } from './issuer-options.js'
@@ -22,12 +23,16 @@ export function configurationOf(
   template: CredentialTemplate,
   algorithms: { readonly signing: JwsAlgorithm; readonly proofs: readonly JwsAlgorithm[] },
 ): CredentialConfiguration {
+  const rules = { signingAlgorithms: algorithms.proofs, keyAttestations: template.keyAttestations }
   return {
     vct: template.vct,
     scope: template.scope,
     signingAlgorithms: [algorithms.signing],
     bindingMethods: ['jwk'],
-    proofTypes: { jwt: { signingAlgorithms: algorithms.proofs } },
+    proofTypes: {
+      jwt: template.proofTypes.includes('jwt') ? rules : undefined,
+      attestation: template.proofTypes.includes('attestation') ? rules : undefined,
+    },
     display: template.display,
     claims: template.claims.map((claim) => ({
       path: [claim.name] as const,
@@ -43,10 +48,20 @@ export function issuerMetadataOf(
   urls: EndpointUrls,
   configurations: ReadonlyMap<string, CredentialConfiguration>,
 ): IssuerMetadata {
+  const { encryption } = options
+  const defers = options.templates.some((template) => template.issuance === 'deferred')
   return {
     credentialIssuer: options.credentialIssuer,
     credentialEndpoint: urls.credential,
     nonceEndpoint: urls.nonce,
+    deferredCredentialEndpoint: defers ? urls.deferred : undefined,
+    notificationEndpoint: options.notifications ? urls.notification : undefined,
+    requestEncryption: encryption && {
+      jwks: encryption.keys.map((key) => key.publicJwk),
+      encValues: encryption.encValues,
+      required: encryption.requestRequired,
+    },
+    responseEncryption: encryption && responseOffer(encryption),
     batchSize: options.batchSize,
     display: options.display,
     credentialConfigurations: configurations,

@@ -8,7 +8,14 @@
  * @module
  */
 import type { Clock, Log, Random, Store } from '@attache/core'
-import type { JwsAlgorithm, Seal, Signer } from '@attache/keys'
+import type {
+  ContentEncryption,
+  DecryptionKey,
+  JwsAlgorithm,
+  Seal,
+  Signer,
+  TrustAnchors,
+} from '@attache/keys'
 import type { TrustedAttester } from '@attache/oauth'
 import type { Display, TransactionCodeInput } from '@attache/openid4vci'
 import type { StatusLists } from '@attache/status-list'
@@ -43,10 +50,25 @@ export interface IssuerLifetimes {
   readonly cNonce: number
   /** Greatest age of a key proof. */
   readonly keyProof: number
+  /** How long a deferred credential can be fetched. */
+  readonly transaction: number
+  /** What a wallet is told to wait before it asks again. */
+  readonly interval: number
+  readonly requestUri: number
+  readonly code: number
 }
 
 /** Defaults of `IssuerLifetimes`: requirements/issuer.md D-01. */
-export const DEFAULT_LIFETIMES: IssuerLifetimes = { offer: 600, accessToken: 600, cNonce: 300, keyProof: 300 }
+export const DEFAULT_LIFETIMES: IssuerLifetimes = {
+  offer: 600,
+  accessToken: 600,
+  cNonce: 300,
+  keyProof: 300,
+  transaction: 7 * 86_400,
+  interval: 30,
+  requestUri: 60,
+  code: 60,
+}
 
 /** What an issuer is. */
 export interface IssuerOptions {
@@ -71,6 +93,26 @@ export interface IssuerOptions {
   readonly batchSize?: number | undefined
   readonly display?: readonly Display[] | undefined
   readonly lifetimes?: Partial<IssuerLifetimes> | undefined
+  /** Anchors of the wallet providers whose key attestations count. @default none are read */
+  readonly keyAttesters?: TrustAnchors | undefined
+  /** Whether answers carry a `notification_id`. @default false */
+  readonly notifications?: boolean | undefined
+  /** @default neither requests nor responses are encrypted */
+  readonly encryption?: MessageEncryptionOptions | undefined
+  /** Whether metadata are also offered signed, by the credential signer. @default false */
+  readonly signedMetadata?: boolean | undefined
+  /** Refresh tokens, and how long they live in seconds. @default none */
+  readonly refreshTokenSeconds?: number | undefined
+}
+
+/** How messages are encrypted. */
+export interface MessageEncryptionOptions {
+  /** Published for requests: the first one is what a wallet should take. */
+  readonly keys: readonly DecryptionKey[]
+  readonly encValues: readonly ContentEncryption[]
+  readonly requestRequired: boolean
+  /** `off`: responses are not encrypted. */
+  readonly response: 'off' | 'offered' | 'required'
 }
 
 /** What an issuer works with. */

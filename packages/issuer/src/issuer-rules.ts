@@ -17,6 +17,7 @@ import type { IssuerOptions } from './issuer-options.js'
  * Checks the options.
  *
  * @throws {TypeError} `issuer_identifier`, `issuer_templates`, `issuer_grants`, `issuer_protection`,
+ *   `issuer_key_attestations`,
  *   `issuer_haip`, `issuer_type_metadata`: which rule is broken.
  */
 export function checkIssuerOptions(options: IssuerOptions, signer: Signer, log: Log): void {
@@ -29,6 +30,7 @@ export function checkIssuerOptions(options: IssuerOptions, signer: Signer, log: 
   checkTemplates(options)
   if (options.grants.length === 0) throw configurationError('issuer_grants', 'Name at least one grant.')
   checkProtection(options)
+  checkKeyAttestations(options)
   if (options.mode === 'haip') checkHaip(options, signer)
   else if (options.clientAuthentication.method === 'none') {
     log.warn('issuer.clients_unknown', { advice: 'Set client authentication before real data flows.' })
@@ -65,6 +67,19 @@ function checkTemplates({ templates, credentialIssuer }: IssuerOptions): void {
 
 function isHttpsOn(vct: string, host: string): boolean {
   return vct.startsWith('https://') && URL.canParse(vct) && new URL(vct).host === host
+}
+
+/** What is announced is enforced: a demand nobody could meet, or nobody would check, is a mistake. */
+function checkKeyAttestations({ templates, keyAttesters }: IssuerOptions): void {
+  const demanding = templates.find(
+    ({ keyAttestations, proofTypes }) => keyAttestations !== undefined || proofTypes.includes('attestation'),
+  )
+  if (demanding !== undefined && keyAttesters === undefined) {
+    throw configurationError(
+      'issuer_key_attestations',
+      `The template ${demanding.id} wants key attestations. Name the trusted providers in keyAttesters.`,
+    )
+  }
 }
 
 /** A stolen pre-authorized code must not be enough (OpenID4VCI 3.5 and 13.6.1). */

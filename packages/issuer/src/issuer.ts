@@ -14,8 +14,10 @@ import { type CredentialConfiguration, makeIssuerMetadata } from '@attache/openi
 import type { StatusName } from '@attache/status-list'
 import { changeStatus } from './change-status.js'
 import { type CreatedOffer, createOffer, type NewOffer } from './create-offer.js'
-import { credentialEndpoint } from './credential-endpoint.js'
+import { type CredentialEndpointDeps, credentialEndpoint } from './credential-endpoint.js'
 import type { CredentialTemplate } from './credential-template.js'
+import { decideDeferred, listDeferred, type WaitingCredential } from './decide-deferred.js'
+import { deferredEndpoint } from './deferred-endpoint.js'
 import { type EndpointUrls, endpointUrls } from './endpoint-urls.js'
 import { authorizationServerMetadataOf, configurationOf, issuerMetadataOf } from './issuer-metadata.js'
 import {
@@ -28,6 +30,7 @@ import { checkIssuerOptions } from './issuer-rules.js'
 import { metadataEndpoints } from './metadata-endpoints.js'
 import { challengeEndpoint, nonceEndpoint } from './nonce-endpoint.js'
 import { type CredentialNonces, createCredentialNonces } from './nonces.js'
+import { notificationEndpoint } from './notification-endpoint.js'
 import { offerEndpoint } from './offer-endpoint.js'
 import { redeemPreAuthorizedCode } from './redeem-pre-authorized-code.js'
 import { listEntries, type RegisterEntry, type RegisterQuery } from './register-entry.js'
@@ -42,6 +45,10 @@ export interface Issuer {
   createOffer(wanted: NewOffer, now: NumericDate): Promise<CreatedOffer>
   /** @throws {ProtocolError} `unknown_credential`, `status_not_supported`, `status_final`. */
   changeStatus(query: RegisterQuery, status: StatusName): Promise<readonly RegisterEntry[]>
+  /** Deferred credentials that were not fetched yet. */
+  listDeferred(): Promise<readonly WaitingCredential[]>
+  /** @throws {ProtocolError} `unknown_deferred`, `deferred_decided`. */
+  decideDeferred(id: string, decision: 'approved' | 'denied'): Promise<void>
   /** Unexpired credentials, a page at a time. */
   listCredentials(page: {
     readonly after?: string | undefined
@@ -78,6 +85,8 @@ export function createIssuer(options: IssuerOptions, deps: IssuerDeps): Issuer {
       }),
     changeStatus: (query, status) =>
       changeStatus(query, status, { store, keys, statusLists: deps.statusLists }),
+    listDeferred: () => listDeferred({ store, keys }),
+    decideDeferred: (id, decision) => decideDeferred({ id, decision }, { store, keys }),
     listCredentials: (page) => listEntries(page, { store, keys }),
   }
 }
@@ -128,6 +137,8 @@ function partsOf(options: IssuerOptions, deps: IssuerDeps): Parts {
 function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): readonly Route[] {
   const { credentialIssuer, clientAuthentication } = options
   const shared = { ...deps, ...parts, credentialIssuer, clientAuthentication }
+  const credential = credentialDeps(options, deps, parts)
+  const defers = options.templates.some((template) => template.issuance === 'deferred')
   return [
     ...metadataEndpoints({
       ...shared,
@@ -144,20 +155,33 @@ function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): reado
       dpop: clientAuthentication.method === 'none' ? 'optional' : 'required',
       grants: grantsOf(options, deps, parts),
     }),
-    credentialEndpoint({
-      ...shared,
-      iss: credentialIssuer,
-      batchSize: options.batchSize ?? 1,
-      expected: {
-        audience: credentialIssuer,
-        algorithms: parts.algorithms,
-        maxAgeSeconds: parts.lifetimes.keyProof,
-        nonce: 'required',
-      },
-      keyAttestation: undefined,
-    }),
+    credentialEndpoint(credential),
+    ...(defers ? [deferredEndpoint(credential)] : []),
+    ...(options.notifications ? [notificationEndpoint(shared)] : []),
     ...deps.statusLists.routes,
   ]
+}
+
+function credentialDeps(options: IssuerOptions, deps: IssuerDeps, parts: Parts): CredentialEndpointDeps {
+  const { credentialIssuer, keyAttesters } = options
+  const { algorithms, lifetimes } = parts
+  return {
+    ...deps,
+    ...parts,
+    iss: credentialIssuer,
+    batchSize: options.batchSize ?? 1,
+    encryption: options.encryption,
+    notifications: options.notifications ?? false,
+    transactionSeconds: lifetimes.transaction,
+    intervalSeconds: lifetimes.interval,
+    keyAttestation: keyAttesters && { anchors: keyAttesters, algorithms },
+    expected: {
+      audience: credentialIssuer,
+      algorithms,
+      maxAgeSeconds: lifetimes.keyProof,
+      nonce: 'required',
+    },
+  }
 }
 
 function grantsOf(

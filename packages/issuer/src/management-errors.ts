@@ -13,6 +13,8 @@ export const ISSUER_MANAGEMENT_ERRORS: Readonly<Record<string, number>> = {
   unknown_configuration: 400,
   grant_not_offered: 400,
   unknown_credential: 404,
+  unknown_deferred: 404,
+  deferred_decided: 409,
   status_not_supported: 409,
   status_final: 409,
   status_list_unknown: 409,

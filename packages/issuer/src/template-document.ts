@@ -16,7 +16,7 @@ import {
   type JsonObject,
   parseClaimsPath,
 } from '@attache/core'
-import type { Display } from '@attache/openid4vci'
+import type { Display, KeyAttestationRequirement } from '@attache/openid4vci'
 import { z } from 'zod'
 
 /**
@@ -50,6 +50,9 @@ export interface TemplateDocument {
   readonly display: readonly Display[]
   readonly claims: readonly TemplateClaim[]
   readonly schema: JsonObject | undefined
+  readonly issuance: 'immediate' | 'deferred'
+  readonly proofTypes: readonly ('jwt' | 'attestation')[]
+  readonly keyAttestations: KeyAttestationRequirement | undefined
 }
 
 /** Reads the members. @throws {TypeError} `template_malformed` with the path of the first mistake. */
@@ -82,6 +85,17 @@ export function parseTemplateDocument(value: unknown): TemplateDocument {
     display: z.array(display).min(1).optional(),
     claims: z.array(claim).min(1),
     schema: z.unknown().optional(),
+    issuance: z.enum(['immediate', 'deferred']).default('immediate'),
+    proof_types: z
+      .array(z.enum(['jwt', 'attestation']))
+      .min(1)
+      .default(['jwt']),
+    key_attestations: z
+      .strictObject({
+        key_storage: z.array(z.string().min(1)).min(1).optional(),
+        user_authentication: z.array(z.string().min(1)).min(1).optional(),
+      })
+      .optional(),
   })
   const parsed = document.safeParse(value)
   if (!parsed.success) {
@@ -109,6 +123,12 @@ export function parseTemplateDocument(value: unknown): TemplateDocument {
       display: entry.display,
     })),
     schema: jsonSchema(data.schema),
+    issuance: data.issuance,
+    proofTypes: data.proof_types,
+    keyAttestations: data.key_attestations && {
+      keyStorage: data.key_attestations.key_storage,
+      userAuthentication: data.key_attestations.user_authentication,
+    },
   }
 }
 

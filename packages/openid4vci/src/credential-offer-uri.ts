@@ -8,8 +8,9 @@
  *
  * @module
  */
-import { configurationError, ProtocolError, parseHttpsUrl, parseJson } from '@attache/core'
+import { ProtocolError, parseHttpsUrl, parseJson } from '@attache/core'
 import { type CredentialOffer, makeCredentialOffer, parseCredentialOffer } from './credential-offer.js'
+import { made } from './make-message.js'
 
 /**
  * The scheme to use when nothing is known about the wallet.
@@ -32,7 +33,8 @@ export type CarriedOffer =
  *
  * @param carried The offer, or the https URL under which it is served.
  * @param endpoint The wallet's credential offer endpoint: a custom scheme or an https URL.
- * @throws {TypeError} `message_refused`: the reference is not an https URL, or the offer is malformed.
+ * @throws {TypeError} `message_refused`: the reference is not an https URL, the offer is malformed, or the
+ *   endpoint is no link that can carry it (one with a fragment, or with an offer already in its query).
  *
  * Source: OpenID4VCI 1.0, section 4.1.
  */
@@ -43,8 +45,8 @@ export function makeCredentialOfferUri(
   const parameter =
     carried.by === 'value'
       ? `credential_offer=${encodeURIComponent(JSON.stringify(makeCredentialOffer(carried.offer)))}`
-      : `credential_offer_uri=${encodeURIComponent(checkedReference(carried.credentialOfferUri))}`
-  return `${endpoint}${endpoint.includes('?') ? '&' : '?'}${parameter}`
+      : `credential_offer_uri=${encodeURIComponent(carried.credentialOfferUri)}`
+  return made(`${endpoint}${endpoint.includes('?') ? '&' : '?'}${parameter}`, parseCredentialOfferUri)
 }
 
 /**
@@ -87,11 +89,4 @@ function offerObject(text: string): unknown {
   const parsed = parseJson(text)
   if (!parsed.ok) throw new ProtocolError('invalid_offer', 'credential_offer must be well-formed JSON.')
   return parsed.value
-}
-
-function checkedReference(uri: string): string {
-  if (parseHttpsUrl(uri) === undefined) {
-    throw configurationError('message_refused', 'credential_offer_uri must be an https URL.')
-  }
-  return uri
 }

@@ -148,7 +148,7 @@ function parseGrants(from: Members): OfferedGrants {
 
 function parseTransactionCode(value: unknown, path: string): TransactionCodeInput {
   const from = openMembers(value, path, 'invalid_offer')
-  const description = optional(from, 'description', read.text)
+  const description = optional(from, 'description', read.words)
   if (description !== undefined && [...description].length > 300) {
     throw refusal(from, 'description', 'must not be longer than 300 characters.')
   }

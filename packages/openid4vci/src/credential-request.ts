@@ -52,7 +52,7 @@ const read = readersFor(CODE)
 /**
  * Makes the body of a Credential Request.
  *
- * @throws {TypeError} `message_refused`: an empty id.
+ * @throws {TypeError} `message_refused`: an empty id, proofs of a type this room does not read, or none in them.
  *
  * Source: OpenID4VCI 1.0, section 8.2.
  */
@@ -64,7 +64,13 @@ export function makeCredentialRequest(request: CredentialRequest): JsonObject {
     proofs: proofs && { [proofs.type]: proofs.values },
     credential_response_encryption: request.responseEncryption,
   })
-  return made(wire, parseCredentialRequest)
+  return made(wire, (body) => {
+    // The parser leaves these two to the issuer's judgement; no issuer judges them well.
+    if (proofs && parseCredentialRequest(body).proofs?.values.length !== proofs.values.length) {
+      throw new ProtocolError(CODE, 'proofs must be of type jwt or attestation, at least one.')
+    }
+    return parseCredentialRequest(body)
+  })
 }
 
 /**

@@ -76,6 +76,16 @@ export {
   type VerifiedKeyProof,
   verifyKeyProof,
 } from './key-proof.js'
+export {
+  decryptCredentialRequest,
+  decryptCredentialResponse,
+  ENCRYPTED_MESSAGE_MEDIA_TYPE,
+  encryptCredentialRequest,
+  encryptCredentialResponse,
+  makeResponseEncryption,
+  parseResponseEncryption,
+  type ResponseEncryption,
+} from './message-encryption.js'
 export { makeNonceResponse, type NonceResponse, parseNonceResponse } from './nonce.js'
 export {
   makeNotificationRequest,
@@ -83,3 +93,4 @@ export {
   type NotificationRequest,
   parseNotificationRequest,
 } from './notification.js'
+export { createSignedMetadata, SIGNED_METADATA_TYP, verifySignedMetadata } from './signed-metadata.js'

@@ -27,7 +27,7 @@ export function wireObject(members: WireMembers): JsonObject {
  *
  * @throws {TypeError} `message_refused`: the caller asks for a message that its receiver must refuse.
  */
-export function made(wire: JsonObject, parse: (wire: JsonObject) => unknown): JsonObject {
+export function made<T>(wire: T, parse: (wire: T) => unknown): T {
   try {
     parse(wire)
   } catch (error) {

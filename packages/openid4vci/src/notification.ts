@@ -63,7 +63,7 @@ export function makeNotificationRequest(request: NotificationRequest): JsonObjec
  */
 export function parseNotificationRequest(value: unknown): NotificationRequest {
   const from = openMembers(value, '', CODE)
-  const eventDescription = optional(from, 'event_description', read.text)
+  const eventDescription = optional(from, 'event_description', read.words)
   if (eventDescription !== undefined && !/^[\x20\x21\x23-\x5B\x5D-\x7E]*$/.test(eventDescription)) {
     throw refusal(from, 'event_description', 'must be printable ASCII without double quote and backslash.')
   }

@@ -61,6 +61,8 @@ export function optional<T>(from: Members, name: string, read: ReadValue<T>): T 
 /** The readers of single values, all refusing with one code. */
 export interface ValueReaders {
   readonly text: ReadValue<string>
+  /** A text for people, which may be empty. */
+  readonly words: ReadValue<string>
   readonly httpsUrl: ReadValue<string>
   readonly boolean: ReadValue<boolean>
   readonly object: ReadValue<Members>
@@ -77,6 +79,10 @@ export function readersFor(code: string): ValueReaders {
   return {
     text: (value, path) => {
       if (typeof value !== 'string' || value === '') throw refuse(path, 'must be a non-empty string.')
+      return value
+    },
+    words: (value, path) => {
+      if (typeof value !== 'string') throw refuse(path, 'must be a string.')
       return value
     },
     httpsUrl: (value, path) => {
