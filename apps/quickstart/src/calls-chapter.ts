@@ -24,6 +24,12 @@ interface Answer {
   readonly body: unknown
 }
 
+/** An answer, and the status it should have. */
+interface Expected {
+  readonly answer: Answer
+  readonly status: number
+}
+
 /** The environment of an agent process: its socket, and whom to trust. */
 export function agentEnvironment(setting: Setting, agent: string): Readonly<Record<string, string>> {
   return {
@@ -40,12 +46,12 @@ export async function tellCalls(deps: CallsDeps): Promise<void> {
   const manager = await report.step('the EU manager’s agent calls', () =>
     call(deps, 'agent', 'payroll-export'),
   )
-  expectStatus(report, 'the EU manager’s agent is answered', manager, 200)
+  expectStatus(report, 'the EU manager’s agent is answered', { answer: manager, status: 200 })
 
   const analyst = await report.step('the US analyst’s agent calls', () =>
     call(deps, 'agent', 'revenue-report'),
   )
-  expectStatus(report, 'the US analyst’s agent is told what is missing', analyst, 403)
+  expectStatus(report, 'the US analyst’s agent is told what is missing', { answer: analyst, status: 403 })
   const missing = parseMissing(analyst.body)
   report.expect('the refusal names claims, not values', {
     held: missing.length > 0,
@@ -55,12 +61,12 @@ export async function tellCalls(deps: CallsDeps): Promise<void> {
   const thief = await report.step('a thief calls with the first agent’s token and a key of its own', () =>
     call(deps, 'thief', 'payroll-export'),
   )
-  expectStatus(report, 'the thief is refused', thief, 401)
+  expectStatus(report, 'the thief is refused', { answer: thief, status: 401 })
 
   const shadow = await report.step('an agent without a release rule calls', () =>
     call(deps, 'agent', 'shadow-script'),
   )
-  expectStatus(report, 'it gets the API’s own refusal', shadow, 401)
+  expectStatus(report, 'it gets the API’s own refusal', { answer: shadow, status: 401 })
   const [decision] = await operator.explain('shadow-script')
   report.expect('its own wallet refused to present', {
     held: decision?.outcome === 'refused',
@@ -91,11 +97,8 @@ async function call({ setting }: CallsDeps, script: 'agent' | 'thief', agent: st
   }
 }
 
-function expectStatus(report: Report, what: string, answer: Answer, status: number): void {
-  const detail = z
-    .object({ title: z.string().optional(), code: z.string().optional() })
-    .safeParse(answer.body)
-  const said = detail.success ? (detail.data.code ?? '') : ''
+function expectStatus(report: Report, what: string, { answer, status }: Expected): void {
+  const said = parseProblemCode(answer.body)
   report.expect(what, { held: answer.status === status, detail: `${answer.status} ${said}`.trim() })
 }
 

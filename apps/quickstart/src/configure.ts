@@ -5,7 +5,8 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type JsonObject, randomText, systemRandom } from '@attache/core'
+import { encodeBase64url, type JsonValue, randomText, systemRandom } from '@attache/core'
+import { sha256, x5cFromPem } from '@attache/keys'
 import type { ApiConfiguration } from './api-configuration.js'
 import type { Setting } from './setting.js'
 
@@ -73,6 +74,70 @@ export function configureApi(setting: Setting): void {
   writeFileSync(setting.file('api', 'api.json'), `${JSON.stringify(configuration, null, 2)}\n`)
 }
 
+/** Writes the wallet's folder: configuration, release rules, master key. */
+export function configureWallet(setting: Setting): void {
+  const { trust } = setting
+  const clientId = verifierClientId(setting)
+  mkdirSync(setting.file('wallet'), { recursive: true, mode: 0o700 })
+  writeOnce(setting.file('wallet', 'master.key'))
+  writeJson(setting.file('wallet', 'release.json'), releaseRules(setting, clientId))
+  writeJson(setting.file('wallet', 'wallet.json'), {
+    version: 1,
+    profile: 'base',
+    dataFolder: 'store',
+    runtimeFolder: setting.runtimeFolder,
+    masterKeys: ['master.key'],
+    walletProvider: {
+      issuer: 'https://agents.acme.example',
+      key: trust.key('wallet-provider'),
+      certificates: trust.chain('wallet-provider'),
+    },
+    trustedCertificates: [trust.authority('tls')],
+    allowPrivate: ['localhost'],
+    agents: ['payroll-export', 'revenue-report', 'shadow-script'].map((id) => ({
+      id,
+      clientId: `acme-${id}`,
+    })),
+    issuers: [
+      {
+        credentialIssuer: setting.issuer,
+        vcts: [setting.vct],
+        anchors: trust.authority('credential-issuers'),
+        statusAnchors: trust.authority('status-lists'),
+        copies: 1,
+      },
+    ],
+    verifiers: [{ clientId, anchors: trust.authority('request-signers'), apis: [setting.api] }],
+    policy: { rules: 'release.json' },
+  })
+}
+
+/**
+ * Who may show what to whom. There is no rule for `shadow-script`: it holds a manager's credential and
+ * presents it to nobody.
+ */
+function releaseRules(setting: Setting, clientId: string): JsonValue {
+  return [
+    {
+      id: 'payroll-api-may-see-role-and-region',
+      effect: 'allow',
+      principals: ['payroll-export', 'revenue-report'].map((id) => ({ type: 'Agent', id })),
+      actions: ['present'],
+      resources: [{ type: 'Verifier', id: clientId }],
+      when: [
+        { path: ['context', 'vct'], op: 'equals', value: setting.vct },
+        { path: ['context', 'claims'], op: 'subset', value: ['role', 'region'] },
+      ],
+    },
+  ]
+}
+
+// The identifier a verifier has by its certificate (OpenID4VP 1.0, section 5.9.3, `x509_hash`).
+function verifierClientId({ trust }: Setting): string {
+  const [leaf = ''] = x5cFromPem(readFileSync(trust.chain('request-signer'), 'utf8'))
+  return `x509_hash:${encodeBase64url(sha256(Buffer.from(leaf, 'base64')))}`
+}
+
 // Secrets survive a restart: what was sealed or handed out before stays good.
 function writeOnce(file: string): void {
   try {
@@ -82,6 +147,6 @@ function writeOnce(file: string): void {
   }
 }
 
-function writeJson(file: string, value: JsonObject): void {
+function writeJson(file: string, value: JsonValue): void {
   writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`)
 }
