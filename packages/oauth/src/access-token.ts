@@ -9,6 +9,7 @@
  * @module
  */
 import {
+  configurationError,
   isJsonObject,
   type JsonObject,
   type JsonValue,
@@ -55,7 +56,7 @@ export interface AccessTokenClaims {
 /**
  * Creates a signed access token.
  *
- * @throws {TypeError} when a further claim has the name of one of the token's own.
+ * @throws {TypeError} `claim_reserved`: a further claim has the name of one of the token's own.
  *
  * Source: RFC 9068, section 2.
  */
@@ -196,7 +197,10 @@ function furtherMembers(payload: JsonObject): JsonObject {
 
 function furtherClaims(claims: JsonObject): JsonObject {
   if (Object.keys(claims).every((name) => !RESERVED.has(name))) return claims
-  throw new TypeError('A further claim has the name of a claim that the access token itself owns.')
+  throw configurationError(
+    'claim_reserved',
+    'A further claim has the name of one the access token itself owns.',
+  )
 }
 
 function attempt<T>(description: string, work: () => T): T {

@@ -16,7 +16,7 @@ import {
   parseAuthorizationRequest,
 } from './authorization-request.js'
 import { type FormParameters, formParameters, optionalParameter, requiredParameter } from './form.js'
-import { jsonMembers, malformedAnswer } from './message-members.js'
+import { jsonMembers, malformedAnswer, readable } from './message-members.js'
 import { parseErrorResponse } from './token-response.js'
 
 /** The first request of a sequence. */
@@ -42,17 +42,22 @@ export type AuthorizationChallengeRequest = InitialChallengeRequest | FollowUpCh
 
 const OWN_PARAMETERS = new Set(['auth_session', 'client_id'])
 
-/** Writes a request. Source: first-party apps -03, section 5.1; OpenID4VCI 1.1 draft, section 6.1. */
+/**
+ * Writes a request.
+ *
+ * @throws {TypeError} `message_unusable` for a value that the server would have to refuse.
+ *
+ * Source: first-party apps -03, section 5.1; OpenID4VCI 1.1 draft, section 6.1.
+ */
 export function createAuthorizationChallengeRequest(request: AuthorizationChallengeRequest): FormParameters {
   if (request.kind === 'initial') {
     const types = request.interactionTypesSupported.join(',')
-    return new Map([
-      ...createAuthorizationRequest(request.request),
-      ...formParameters({ interaction_types_supported: types }),
-    ])
+    const offer = formParameters({ interaction_types_supported: types })
+    const form = new Map([...createAuthorizationRequest(request.request), ...offer])
+    return readable(form, parseAuthorizationChallengeRequest)
   }
   const own = formParameters({ auth_session: request.authSession, client_id: request.clientId })
-  return new Map([...request.interaction, ...own])
+  return readable(new Map([...request.interaction, ...own]), parseAuthorizationChallengeRequest)
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   optionalParameter,
   requiredParameter,
 } from './form.js'
+import { readable } from './message-members.js'
 import { CODE_CHALLENGE_METHOD, parseCodeChallenge } from './pkce.js'
 
 /** A request for an authorization code. */
@@ -45,11 +46,13 @@ const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/
 /**
  * Writes the parameters of an authorization request.
  *
+ * @throws {TypeError} `message_unusable` for a value that the server would have to refuse.
+ *
  * Source: RFC 6749, section 4.1.1.
  */
 export function createAuthorizationRequest(request: AuthorizationRequest): FormParameters {
   const details = request.authorizationDetails
-  return formParameters({
+  const form = formParameters({
     response_type: 'code',
     client_id: request.clientId,
     redirect_uri: request.redirectUri,
@@ -62,6 +65,7 @@ export function createAuthorizationRequest(request: AuthorizationRequest): FormP
     dpop_jkt: request.dpopJkt,
     issuer_state: request.issuerState,
   })
+  return readable(form, parseAuthorizationRequest)
 }
 
 /**

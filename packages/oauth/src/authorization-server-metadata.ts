@@ -9,9 +9,9 @@
  *
  * @module
  */
-import { type JsonObject, VerificationError, wellKnownUrl } from '@attache/core'
+import { type JsonObject, parseHttpsUrl, VerificationError, wellKnownUrl } from '@attache/core'
 import { z } from 'zod'
-import { jsonMembers, malformedAnswer } from './message-members.js'
+import { jsonMembers, malformedAnswer, readable } from './message-members.js'
 
 /** What a server announces. Lists that would be empty are left out. */
 export interface AuthorizationServerMetadata {
@@ -55,9 +55,15 @@ export function authorizationServerMetadataUrl(issuer: string): string {
   return wellKnownUrl(issuer.replace(/\/$/, ''), 'oauth-authorization-server')
 }
 
-/** Writes the document. Source: RFC 8414, section 3.2. */
+/**
+ * Writes the document.
+ *
+ * @throws {TypeError} `message_unusable` for an identifier or endpoint that is no https URL.
+ *
+ * Source: RFC 8414, section 3.2.
+ */
 export function createAuthorizationServerMetadata(metadata: AuthorizationServerMetadata): JsonObject {
-  return jsonMembers({
+  const document = jsonMembers({
     issuer: metadata.issuer,
     authorization_endpoint: metadata.authorizationEndpoint,
     token_endpoint: metadata.tokenEndpoint,
@@ -90,22 +96,21 @@ export function createAuthorizationServerMetadata(metadata: AuthorizationServerM
       metadata.mtlsEndpointAliases === undefined ? undefined : { ...metadata.mtlsEndpointAliases },
     protected_resources: list(metadata.protectedResources),
   })
+  return readable(document, (body) => parseAuthorizationServerMetadata(body, metadata))
 }
 
 function list(values: readonly string[] | undefined): readonly string[] | undefined {
   return values === undefined || values.length === 0 ? undefined : [...values]
 }
 
-// Built on the first use: zod schemas cost more to make than a module that may never parse should pay.
+// A function: a module that may never parse should not pay for a schema.
 function metadataSchema() {
-  const url = z
-    .string()
-    .refine((text) => /^https:\/\/[^#]+$/.test(text) && URL.canParse(text))
-    .optional()
+  const address = z.string().refine((text) => parseHttpsUrl(text) !== undefined && !text.includes('#'))
+  const url = address.optional()
   const texts = z.array(z.string()).optional()
   const flag = z.boolean().optional()
   return z.looseObject({
-    issuer: z.string().refine((text) => /^https:\/\/[^?#@]+$/.test(text) && URL.canParse(text)),
+    issuer: address.refine((text) => !text.includes('?')),
     authorization_endpoint: url,
     token_endpoint: url,
     pushed_authorization_request_endpoint: url,
@@ -128,7 +133,7 @@ function metadataSchema() {
     authorization_response_iss_parameter_supported: flag,
     'pre-authorized_grant_anonymous_access_supported': flag,
     tls_client_certificate_bound_access_tokens: flag,
-    mtls_endpoint_aliases: z.record(z.string(), z.string()).optional(),
+    mtls_endpoint_aliases: z.record(z.string(), address).optional(),
     protected_resources: texts,
   })
 }

@@ -120,3 +120,36 @@ export const OAUTH_ANSWER_FAILURES = {
   accept_signature: 'The wanted signature cannot be made as it is wanted.',
   response_signature: 'The response is not signed as it was asked to be.',
 } as const
+
+/**
+ * Which check of a message signature or attester failed: our codes, for logs. They are causes of
+ * `invalid_signature`, `invalid_client` and `response_signature`, and never travel themselves.
+ *
+ * Source: RFC 9421, sections 2.5 and 3.2; attestation-based client authentication -11, section 7.1.
+ */
+export const OAUTH_CHECK_FAILURES = {
+  signature_missing: 'The message has no signature of the tag that is asked for.',
+  signature_ambiguous: 'The message has two signatures of the tag that is asked for.',
+  signature_fields: 'Signature-Input or Signature does not parse.',
+  signature_component: 'A component is unknown, absent, repeated or cannot be covered.',
+  signature_coverage: 'The signature does not cover what it must, or covers what it must not.',
+  signature_parameters: 'A parameter of the signature is missing or malformed.',
+  signature_times: 'The signature is expired, too old, too long-lived or from the future.',
+  signature_key: 'The key is not the one that counts here, or its algorithm is not accepted.',
+  signature_invalid: 'The signature does not hold for this message.',
+  attester_not_trusted: 'No configured attester vouches for this client.',
+} as const
+
+/**
+ * What a caller of this room can get wrong: codes of the `TypeError` that says so.
+ *
+ * Source: RFC 8414, section 2; RFC 9728, section 2; RFC 9449, section 8.
+ */
+export const OAUTH_CONFIGURATION_ERRORS = {
+  claim_reserved: 'A further claim has the name of one the access token itself owns.',
+  message_unusable: 'A message has a value that the other half would refuse.',
+  nonce_lifetime: 'A nonce lives between 1 and 300 seconds.',
+  origin_invalid: 'The public origin is an absolute URI without query or fragment.',
+  resource_identifier_invalid: 'A resource identifier is an https URL without fragment.',
+  www_authenticate_invalid: 'A challenge has a name or value the syntax cannot carry.',
+} as const

@@ -88,6 +88,8 @@ export {
 } from './dpop-fetch.js'
 export {
   OAUTH_ANSWER_FAILURES,
+  OAUTH_CHECK_FAILURES,
+  OAUTH_CONFIGURATION_ERRORS,
   OAUTH_ERRORS,
   PROTECTED_RESOURCE_ERRORS,
 } from './errors.js'

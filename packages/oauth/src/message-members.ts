@@ -5,7 +5,14 @@
  *
  * @module
  */
-import { type JsonObject, type JsonValue, ProtocolError, setMember, VerificationError } from '@attache/core'
+import {
+  configurationError,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  setMember,
+  VerificationError,
+} from '@attache/core'
 
 interface ParseFailure {
   readonly issues: readonly { readonly path: readonly PropertyKey[] }[]
@@ -41,4 +48,21 @@ export function jsonMembers(members: Readonly<Record<string, JsonValue | undefin
     if (value !== undefined) setMember(object, name, value)
   }
   return object
+}
+
+/**
+ * Gives a message back when the other half can read it: what nobody would take is a mistake made here.
+ *
+ * @throws {TypeError} `message_unusable` with the other half's refusal as its cause.
+ */
+export function readable<T>(message: T, parse: (message: T) => unknown): T {
+  try {
+    parse(message)
+    return message
+  } catch (cause) {
+    const { message: reason } = cause instanceof Error ? cause : { message: '' }
+    throw Object.assign(configurationError('message_unusable', `Nobody could read this message: ${reason}`), {
+      cause,
+    })
+  }
 }

@@ -21,6 +21,7 @@ import {
   parseAuthorizationRequest,
 } from './authorization-request.js'
 import { createAuthorizationResponse, parseAuthorizationResponse } from './authorization-response.js'
+import { createAuthorizationServerMetadata } from './authorization-server-metadata.js'
 import { OAUTH_ANSWER_FAILURES, OAUTH_ERRORS } from './errors.js'
 import { encodeForm, type FormParameters } from './form.js'
 import {
@@ -33,6 +34,7 @@ import {
   REQUEST_URI_PREFIX,
 } from './par.js'
 import { createPkce, verifyPkce } from './pkce.js'
+import { createProtectedResourceMetadata } from './protected-resource-metadata.js'
 import { createTokenRequest, parseTokenRequest, type TokenRequest } from './token-request.js'
 import {
   createErrorResponse,
@@ -523,5 +525,31 @@ describe('PKCE', () => {
   test('the example of RFC 7636, Appendix B', () => {
     const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
     expect(() => verifyPkce(verifier, 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM')).not.toThrow()
+  })
+})
+
+describe('makers', () => {
+  const unusable = expect.objectContaining({ code: 'message_unusable' })
+
+  test('make nothing that the other half would refuse', () => {
+    expect(() => createAuthorizationRequest({ scope: 'a  b' })).toThrow(unusable)
+    expect(() => createAuthorizationRequest({ codeChallenge: 'short' })).toThrow(unusable)
+    expect(() => createAuthorizationRequest({ dpopJkt: 'short' })).toThrow(unusable)
+    expect(() => createPushedAuthorizationRequest({ resource: 'orders' })).toThrow(unusable)
+    expect(() => createTokenRequest({ grantType: 'refresh_token', refreshToken: '' })).toThrow(unusable)
+    expect(() =>
+      createTokenRequest({ grantType: 'authorization_code', code: 'c', authorizationDetails: [{ a: 'b' }] }),
+    ).toThrow(unusable)
+    const initial = { kind: 'initial', request: {}, interactionTypesSupported: [] } as const
+    expect(() => createAuthorizationChallengeRequest(initial)).toThrow(unusable)
+    expect(() => createAuthorizationServerMetadata({ issuer: 'http://as.example.com' })).toThrow(unusable)
+    expect(() => createProtectedResourceMetadata({ resource: 'https://api.example.com#a' })).toThrow(unusable)
+  })
+
+  test('name the place of the mistake and not its value', () => {
+    const make = () =>
+      createTokenRequest({ grantType: 'authorization_code', code: 'secret-code', scope: 'secret  scope' })
+    expect(make).toThrow('scope')
+    expect(make).not.toThrow('secret')
   })
 })

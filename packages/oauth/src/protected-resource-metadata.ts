@@ -10,7 +10,7 @@
 import { configurationError, type JsonObject, parseHttpsUrl, VerificationError } from '@attache/core'
 import { type JwsAlgorithm, type PublicJwk, parseJws, verifyJws } from '@attache/keys'
 import { z } from 'zod'
-import { jsonMembers, malformedAnswer } from './message-members.js'
+import { jsonMembers, malformedAnswer, readable } from './message-members.js'
 
 /** What a resource announces. Lists that would be empty are left out. */
 export interface ProtectedResourceMetadata {
@@ -56,9 +56,15 @@ export function protectedResourceMetadataUrl(resource: string): string {
   return `${url.origin}${SUFFIX}${rest.replace(/^\/(?=\?|$)/, '')}`
 }
 
-/** Writes the document. Source: RFC 9728, section 3.2. */
+/**
+ * Writes the document.
+ *
+ * @throws {TypeError} `message_unusable` for an identifier or endpoint that is no https URL.
+ *
+ * Source: RFC 9728, section 3.2.
+ */
 export function createProtectedResourceMetadata(metadata: ProtectedResourceMetadata): JsonObject {
-  return jsonMembers({
+  const document = jsonMembers({
     resource: metadata.resource,
     authorization_servers: list(metadata.authorizationServers),
     jwks_uri: metadata.jwksUri,
@@ -74,6 +80,7 @@ export function createProtectedResourceMetadata(metadata: ProtectedResourceMetad
     resource_documentation: metadata.resourceDocumentation,
     signed_metadata: metadata.signedMetadata,
   })
+  return readable(document, parseDocument)
 }
 
 function list(values: readonly string[] | undefined): readonly string[] | undefined {

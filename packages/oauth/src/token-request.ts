@@ -16,6 +16,7 @@ import {
   optionalParameter,
   requiredParameter,
 } from './form.js'
+import { readable } from './message-members.js'
 
 /** Grant type of a code that came with a credential offer. */
 export const PRE_AUTHORIZED_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:pre-authorized_code'
@@ -57,17 +58,20 @@ export type TokenRequest = AuthorizationCodeTokenRequest | PreAuthorizedCodeToke
 /**
  * Writes a token request.
  *
+ * @throws {TypeError} `message_unusable` for a value that the server would have to refuse.
+ *
  * Source: RFC 6749, section 4.1.3; OpenID4VCI 1.0, section 6.1.
  */
 export function createTokenRequest(request: TokenRequest): FormParameters {
   const details = request.authorizationDetails
-  return formParameters({
+  const form = formParameters({
     ...grantParameters(request),
     client_id: request.clientId,
     scope: request.scope,
     resource: request.resource,
     authorization_details: details === undefined ? undefined : JSON.stringify(details),
   })
+  return readable(form, parseTokenRequest)
 }
 
 function grantParameters(request: TokenRequest): Record<string, string | undefined> {
