@@ -28,8 +28,10 @@ export interface TrustedIssuer {
   readonly authorizationServers?: readonly string[]
   /** Credential types that are taken from this issuer. An empty list takes none. */
   readonly vcts: readonly string[]
-  /** Anchors of the certificate chains in its credentials and Status List Tokens. */
+  /** Anchors of the certificate chains in its credentials. */
   readonly anchors: TrustAnchors
+  /** Anchors of the signers of its status lists. @default `anchors` */
+  readonly statusAnchors?: TrustAnchors
   /** Anchors of signed metadata; given, unsigned metadata is refused. */
   readonly metadataAnchors?: TrustAnchors
   /** Claims that must be in a credential before it is kept. @default none */

@@ -188,7 +188,7 @@ function statusReader(options: WalletOptions, deps: WalletDeps): ReadStatus {
   return async ({ uri, index }, { credentialIssuer, now }) => {
     const issuer = options.issuers.find((one) => one.credentialIssuer === credentialIssuer)
     if (issuer === undefined) return undefined
-    const trust = trustCertificates({ anchors: issuer.anchors, signer: 'any' })
+    const trust = trustCertificates({ anchors: issuer.statusAnchors ?? issuer.anchors, signer: 'any' })
     try {
       return (await resolver.resolve({ uri, idx: index }, { trust, now })).value
     } catch (error) {
