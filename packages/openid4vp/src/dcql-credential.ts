@@ -19,7 +19,10 @@ export interface DcqlCredential {
   /** Credential Format Identifier. */
   readonly format: string
   readonly vct: string
-  /** All claims, with every disclosure that is at hand applied. */
+  /**
+   * All claims, with every disclosure that is at hand applied; see `withHiddenElements` where array elements
+   * are hidden.
+   */
   readonly claims: JsonObject
   /** Whether key binding can be proven (wallet) or was proven (verifier). */
   readonly holderBound: boolean

@@ -44,7 +44,8 @@ function step(from: Reached, element: string | number | null): readonly Reached[
     return value === undefined ? [] : [{ path: [...from.path, element], value }]
   }
   if (!isJsonArray(from.value)) return undefined
-  if (element === null) return from.value.map((value, index) => ({ path: [...from.path, index], value }))
+  // flatMap passes over the gaps of hidden elements; map would keep them.
+  if (element === null) return from.value.flatMap((value, index) => [{ path: [...from.path, index], value }])
   const value = from.value[element]
   return value === undefined ? [] : [{ path: [...from.path, element], value }]
 }

@@ -44,6 +44,7 @@ export type {
 } from './dcql-query.js'
 export { encodeDcqlQuery, parseDcqlQuery } from './dcql-query.js'
 export { OPENID4VP_ERRORS, REQUEST_STOPS } from './errors.js'
+export { withHiddenElements } from './hidden-elements.js'
 export type { IaRequest } from './ia-vci11-01.js'
 export {
   acceptedIaAudiences,

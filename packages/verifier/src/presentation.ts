@@ -58,7 +58,7 @@ export function projectClaims(claims: JsonObject, paths: readonly ClaimsPath[]):
 }
 
 function project(value: JsonValue, paths: readonly (readonly (string | number | null)[])[]): JsonValue {
-  if (paths.some((path) => path.length === 0)) return value
+  if (paths.some((path) => path.length === 0)) return withoutGaps(value)
   if (isJsonArray(value)) {
     return value.flatMap((element, index) => {
       const inside = paths.filter(([first]) => first === index)
@@ -87,6 +87,15 @@ function project(value: JsonValue, paths: readonly (readonly (string | number | 
       ),
     )
   }
+  return kept
+}
+
+// The gaps of hidden elements served for counting; what goes on to a handler has none.
+function withoutGaps(value: JsonValue): JsonValue {
+  if (isJsonArray(value)) return value.flatMap((element) => [withoutGaps(element)])
+  if (!isJsonObject(value)) return value
+  const kept: Record<string, JsonValue> = {}
+  for (const [name, inner] of Object.entries(value)) setMember(kept, name, withoutGaps(inner))
   return kept
 }
 

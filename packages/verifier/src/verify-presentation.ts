@@ -16,6 +16,7 @@ import {
   matchCredential,
   parseVpToken,
   satisfyCredentialSets,
+  withHiddenElements,
 } from '@attache/openid4vp'
 import { type VerifiedSdJwtVc, verifySdJwtVc } from '@attache/sd-jwt'
 import { requireValidStatus, type StatusReference, type StatusResolver } from '@attache/status-list'
@@ -115,11 +116,12 @@ async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: 
   deps.trace?.({ phase: 'credential', ...step })
 
   const trust = deps.issuers.factsOf(verified.issuerKey)
+  const claims = withHiddenElements(verified.claims, verified.hiddenElements)
   const match = matchCredential(query, {
     id: verified.credentialHash,
     format: 'dc+sd-jwt',
     vct: verified.vct,
-    claims: verified.claims,
+    claims,
     holderBound: verified.keyBinding !== undefined,
     authorityKeyIds: trust.authorityKeyIds,
   })
@@ -134,7 +136,7 @@ async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: 
     issuer: verified.issuer,
     trust: trust.ruleId,
     vct: verified.vct,
-    claims: projectClaims(verified.claims, match.paths),
+    claims: projectClaims(claims, match.paths),
     holderKey: bound && verified.holderKey !== undefined ? jwkThumbprint(verified.holderKey) : undefined,
     replayable: !bound,
     status,
