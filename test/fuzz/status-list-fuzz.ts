@@ -7,7 +7,7 @@
  * @module
  */
 import { deflateSync, inflateSync } from 'node:zlib'
-import { type JsonObject, type JsonValue, VerificationError } from '@attache/core'
+import { isJsonObject, type JsonObject, type JsonValue, VerificationError } from '@attache/core'
 import { createSoftwareSigner, type JwsAlgorithm, signJws } from '@attache/keys'
 import { statusAt, verifyStatusListToken } from '@attache/status-list'
 import { NOW } from '../support/clock.js'
@@ -114,7 +114,7 @@ function mutateText(valid: string, roll: Dice): { text: string; good: boolean } 
   const at = roll.below(valid.length)
   const character = CHARACTERS[roll.below(CHARACTERS.length)] ?? 'A'
   const [header = '', payload = '', signature = ''] = valid.split('.')
-  const text = roll.pick([
+  const text = roll.pick<() => string>([
     () => valid.slice(0, at) + character + valid.slice(at + 1),
     () => valid.slice(0, at) + character + valid.slice(at),
     () => valid.slice(0, at) + valid.slice(at + 1 + roll.below(8)),
@@ -185,7 +185,7 @@ function changeMember(payload: JsonObject, roll: Dice): JsonObject {
     '__proto__',
   ])
   const isInner = ['bits', 'lst', 'aggregation_uri'].includes(name)
-  if (isInner && typeof inner === 'object' && inner !== null && !Array.isArray(inner)) {
+  if (isInner && isJsonObject(inner)) {
     return { ...payload, status_list: change({ ...inner }, name, value, roll) }
   }
   return change(payload, name, value, roll)
@@ -200,7 +200,7 @@ function oddLst(roll: Dice): string {
   const packed = deflateSync(list(roll))
   const broken = Uint8Array.from(packed)
   broken[roll.below(broken.length)] = roll.below(256)
-  return roll.pick([
+  return roll.pick<() => string>([
     () => packed.toString('base64url'),
     () => packed.toString('base64url'),
     () => Buffer.from(broken).toString('base64url'),
