@@ -279,6 +279,9 @@ describe('routes', () => {
     const { request } = setUp()
     const response = await request('https://issuer.example/acme/status/lst_AAAAAAAAAAAAAAAAAAAAAA')
     expect([response.status, JSON.parse(await response.text()).error]).toEqual([404, 'not_found'])
+    for (const id of ['1', '%C3%A9', 'a%2F..%2Fb', 'x'.repeat(2_000), '%00']) {
+      expect((await request(`https://issuer.example/acme/status/${id}`)).status).toBe(404)
+    }
   })
 })
 

@@ -56,6 +56,9 @@ export interface ListKeys {
   chunk(id: string, number: number): string
 }
 
+/** Whether a text can be the id of a list: `lst_` and 128 bits. Ids come from requests, too. */
+export const isListId = (text: string): boolean => /^lst_[A-Za-z0-9_-]{22}$/.test(text)
+
 /** The keys of a tenant. */
 export function listKeys(tenant: string): ListKeys {
   const key = (kind: string, id: string) => storeKey({ tenant, room: 'status-list', kind, id })

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { gzipSync } from 'node:zlib'
 import {
   encodeBase64url,
   isJsonObject,
@@ -18,7 +19,14 @@ import {
   utf8,
 } from '@attache/core'
 import { type Signer, sha256 } from '@attache/keys'
-import { CHUNK_BYTES, type ListKeys, type ListRecord, parseChunk, parseListRecord } from './list-record.js'
+import {
+  CHUNK_BYTES,
+  isListId,
+  type ListKeys,
+  type ListRecord,
+  parseChunk,
+  parseListRecord,
+} from './list-record.js'
 import { createStatusList } from './status-list.js'
 import { createStatusListToken } from './status-list-token.js'
 
@@ -29,6 +37,8 @@ export interface PublishedList {
   readonly token: string
   readonly iat: NumericDate
   readonly exp: NumericDate
+  /** The token in gzip content coding, made once for all who ask. */
+  readonly gzip: Uint8Array<ArrayBuffer>
   /** Strong validator of the token, without quotes. */
   readonly etag: string
 }
@@ -67,7 +77,7 @@ export function createPublication(terms: PublicationTerms, deps: PublicationDeps
   }
 
   return async (id, now) => {
-    const stored = await deps.store.get(deps.keys.list(id))
+    const stored = isListId(id) ? await deps.store.get(deps.keys.list(id)) : undefined
     if (stored === undefined) {
       published.delete(id)
       return undefined
@@ -99,7 +109,8 @@ async function signList(
     { uri, iat, exp, ttl: terms.ttlSeconds, list, ...aggregation },
     deps.signer,
   )
-  return { uri, token, iat, exp, revision, etag: encodeBase64url(sha256(utf8(token))).slice(0, 22) }
+  const gzip = new Uint8Array(gzipSync(token))
+  return { uri, token, gzip, iat, exp, revision, etag: encodeBase64url(sha256(utf8(token))).slice(0, 22) }
 }
 
 async function loadList(record: ListRecord, { store, keys }: PublicationDeps) {

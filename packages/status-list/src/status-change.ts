@@ -12,6 +12,7 @@ import { type Store, type StoredValue, type StoreStep, VerificationError } from 
 import {
   CHUNK_BYTES,
   chunkToJson,
+  isListId,
   type ListKeys,
   type ListRecord,
   listRecordToJson,
@@ -114,7 +115,7 @@ async function findList(
   { store, keys, base }: StatusChangeDeps,
 ): Promise<{ readonly record: ListRecord; readonly stored: StoredValue }> {
   const id = uri.startsWith(`${base}/`) ? uri.slice(base.length + 1) : ''
-  const stored = /^lst_[A-Za-z0-9_-]{22}$/.test(id) ? await store.get(keys.list(id)) : undefined
+  const stored = isListId(id) ? await store.get(keys.list(id)) : undefined
   if (stored !== undefined) {
     const record = parseListRecord(stored.value)
     if (record.uri === uri) return { record, stored }

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { gzipSync } from 'node:zlib'
 import {
   type Clock,
   endpoint,
@@ -92,9 +91,10 @@ function refuseUnsupported(request: Request): void {
   }
 }
 
-function answerToken(request: Request, { token, etag }: PublishedList, cacheControl: string): Response {
-  const gzip = acceptsGzip(request)
-  const tag = gzip ? `"${etag}-gzip"` : `"${etag}"`
+function answerToken(request: Request, published: PublishedList, cacheControl: string): Response {
+  const { token, etag, gzip } = published
+  const compressed = acceptsGzip(request)
+  const tag = compressed ? `"${etag}-gzip"` : `"${etag}"`
   const headers = { ...CORS, ETag: tag, 'Cache-Control': cacheControl, Vary: 'Accept-Encoding' }
 
   const known = (request.headers.get('If-None-Match') ?? '').split(',').map((text) => text.trim())
@@ -102,8 +102,8 @@ function answerToken(request: Request, { token, etag }: PublishedList, cacheCont
     return new Response(null, { status: 304, headers })
   }
   const type = { 'Content-Type': STATUS_LIST_MEDIA_TYPE, 'X-Content-Type-Options': 'nosniff' }
-  return gzip
-    ? new Response(gzipSync(token), { headers: { ...headers, ...type, 'Content-Encoding': 'gzip' } })
+  return compressed
+    ? new Response(gzip, { headers: { ...headers, ...type, 'Content-Encoding': 'gzip' } })
     : new Response(token, { headers: { ...headers, ...type } })
 }
 
