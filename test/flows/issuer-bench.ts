@@ -140,7 +140,7 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
   const store = options.store ?? createMemoryStore({ clock: time.clock })
   const [provider, signing] = await Promise.all([
     certify('Wallet Provider'),
-    certify('Acme', ['issuer.example']),
+    certify('Acme', ['issuer.example', 'localhost']),
   ])
   const credentialIssuer = options.credentialIssuer ?? ISSUER
   const { log, logged } = recordingLog()

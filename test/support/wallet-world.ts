@@ -6,13 +6,33 @@
  * @module
  */
 import type { AuthorizationAnswer } from '@attache/agent'
-import { createMemoryStore, type Handler, type LogFields, type OutboundFetch, routeRequests, type Store } from '@attache/core'
+import {
+  createMemoryStore,
+  type Handler,
+  type LogFields,
+  type OutboundFetch,
+  routeRequests,
+  type Store,
+} from '@attache/core'
 import { createEnvelope } from '@attache/keys'
 import { x509HashClientIdentifier } from '@attache/openid4vp'
 import { createRulePdp, type Pdp } from '@attache/policy'
 import { createVerifier, type Requirement, type Verifier, type VerifierOptions } from '@attache/verifier'
-import { type Attester, createWallet, createWalletProvider, type Wallet, type WalletOptions } from '@attache/wallet'
-import { type BenchOptions, certify, type Certified, createIssuerBench, ISSUER, type IssuerBench } from '../flows/issuer-bench.js'
+import {
+  type Attester,
+  createWallet,
+  createWalletProvider,
+  type Wallet,
+  type WalletOptions,
+} from '@attache/wallet'
+import {
+  type BenchOptions,
+  type Certified,
+  certify,
+  createIssuerBench,
+  ISSUER,
+  type IssuerBench,
+} from '../flows/issuer-bench.js'
 import { createNetwork, type Network } from './network.js'
 import { createSeededRandom } from './random.js'
 
@@ -67,7 +87,10 @@ export interface WalletWorld {
   restart(): Wallet
   /** Calls the API as the agent's fetch does: with what is held, then with what a challenge leads to. */
   callApi(path?: string, agent?: string): Promise<Response>
-  offer(options?: { readonly by?: 'value' | 'reference'; readonly agent?: string }): Promise<{ uri: string; txCode: string }>
+  offer(options?: {
+    readonly by?: 'value' | 'reference'
+    readonly agent?: string
+  }): Promise<{ uri: string; txCode: string }>
 }
 
 export interface WorldOptions {
@@ -115,7 +138,8 @@ export async function createWalletWorld(options: WorldOptions = {}): Promise<Wal
     store,
     lines,
     restart: makeWallet,
-    callApi: (path = '/payroll/export', agent = AGENT) => callAsAgent(wallet, network, { url: `${API}${path}`, agent }),
+    callApi: (path = '/payroll/export', agent = AGENT) =>
+      callAsAgent(wallet, network, { url: `${API}${path}`, agent }),
     offer: async ({ by = 'value', agent = AGENT } = {}) => {
       const { uri, txCode } = await bench.issuer.createOffer({ agent, by }, bench.time.clock())
       return { uri, txCode: txCode ?? '' }
@@ -182,15 +206,24 @@ function createWorldWallet(parts: WalletParts, options: WorldOptions): Wallet {
       random,
       log: { info: write, warn: write, error: write },
       pdp: options.pdp?.(clientId) ?? createRulePdp(mandate(clientId)),
-      attester: options.attester ?? createWalletProvider({ issuer: 'https://provider.example' }, { signer: bench.provider.signer }),
+      attester:
+        options.attester ??
+        createWalletProvider({ issuer: 'https://provider.example' }, { signer: bench.provider.signer }),
     },
   )
 }
 
-async function callAsAgent(wallet: Wallet, network: Network, call: { url: string; agent: string }): Promise<Response> {
+async function callAsAgent(
+  wallet: Wallet,
+  network: Network,
+  call: { url: string; agent: string },
+): Promise<Response> {
   const question = { method: 'POST', url: call.url }
   const send = (answer: AuthorizationAnswer) =>
-    network.fetch(call.url, { method: 'POST', headers: answer.outcome === 'authorized' ? answer.headers : {} })
+    network.fetch(call.url, {
+      method: 'POST',
+      headers: answer.outcome === 'authorized' ? answer.headers : {},
+    })
   const first = await send(await wallet.authorize(call.agent, question))
   const wwwAuthenticate = first.headers.get('WWW-Authenticate')
   if ((first.status !== 401 && first.status !== 403) || wwwAuthenticate === null) return first

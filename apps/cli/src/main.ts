@@ -1,6 +1,17 @@
+#!/usr/bin/env node
 /**
- * The attache command.
+ * The command `attache`.
  *
  * @module
  */
-export {}
+import { Command } from 'commander'
+import { walletCommand } from './wallet-commands.js'
+
+const program = new Command('attache')
+  .description('Verifiable role credentials for unattended agents.')
+  .version('0.1.0')
+  .addCommand(walletCommand())
+  // Wrong arguments are the caller's mistake and have a status of their own.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+
+await program.parseAsync()

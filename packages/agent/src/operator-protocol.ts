@@ -15,6 +15,8 @@ import { isRecord, own, text } from './socket-protocol.js'
 export const RECEIVE_PATH = '/v1/receive'
 /** Where the answer of an authorization server is handed back after a person has logged in. */
 export const CALLBACK_PATH = '/v1/callback'
+/** Where a request for a presentation is handed in. */
+export const PRESENT_PATH = '/v1/present'
 /** Where the state of all agents is read. */
 export const STATUS_PATH = '/v1/status'
 /** Where the wallet's decisions are read, newest first. */
@@ -41,6 +43,8 @@ export type ReceiveReply =
     }
   | {
       readonly outcome: 'tx_code_required'
+      /** `tx_code_wrong` when one was tried. */
+      readonly code?: string
       readonly issuer: string
       readonly tokenEndpoint: string
       readonly inputMode: string
@@ -56,6 +60,18 @@ export interface CallbackRequest {
   readonly agent: string
   readonly url: string
 }
+
+/** A request for a presentation that a verifier gave to a person or a deployment. */
+export interface PresentRequest {
+  readonly agent: string
+  /** The request as a URL: `openid4vp://…`, `haip-vp://…`, or an https link with the same query. */
+  readonly request: string
+}
+
+/** What came of a request; the reason of a refusal is asked for by its reference. */
+export type PresentReply =
+  | { readonly outcome: 'delivered'; readonly reference: string; readonly redirectUri?: string }
+  | { readonly outcome: 'refused'; readonly reference: string }
 
 /** One set of copies of one credential, as the operator sees it. */
 export interface CredentialStatus {
@@ -127,6 +143,14 @@ export function parseReceiveRequest(value: unknown): ReceiveRequest | undefined 
   const txCode = text(value, 'txCode', 512)
   if (agent === undefined || offer === undefined) return undefined
   return { agent, offer, ...(txCode === undefined ? {} : { txCode }) }
+}
+
+/** @returns `undefined` when the request is malformed. */
+export function parsePresentRequest(value: unknown): PresentRequest | undefined {
+  if (!isRecord(value)) return undefined
+  const agent = text(value, 'agent', 128)
+  const request = text(value, 'request', 65_536)
+  return agent === undefined || request === undefined ? undefined : { agent, request }
 }
 
 /** @returns `undefined` when the request is malformed. */

@@ -70,7 +70,8 @@ export async function receiveOffer(facts: OfferFacts, deps: ReceiveDeps): Promis
   } catch (error) {
     const wrongCode = error instanceof VerificationError && error.code === 'invalid_grant'
     if (!wrongCode || preAuthorized.txCode === undefined) throw error
-    if (await attempts.count()) return txCodeRequired(plan, preAuthorized.txCode)
+    if (await attempts.count())
+      return { ...txCodeRequired(plan, preAuthorized.txCode), code: 'tx_code_wrong' }
     throw abort('tx_code_attempts', error)
   }
 }
@@ -79,7 +80,10 @@ type TransactionCodeInput = NonNullable<
   NonNullable<NonNullable<CredentialOffer['grants']>['preAuthorizedCode']>['txCode']
 >
 
-function txCodeRequired(plan: IssuancePlan, input: TransactionCodeInput): ReceiveReply {
+function txCodeRequired(
+  plan: IssuancePlan,
+  input: TransactionCodeInput,
+): Extract<ReceiveReply, { outcome: 'tx_code_required' }> {
   return {
     outcome: 'tx_code_required',
     issuer: plan.issuer.credentialIssuer,

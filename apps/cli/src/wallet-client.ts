@@ -1,0 +1,84 @@
+/**
+ * The operator's end of the wallet's socket.
+ *
+ * @module
+ */
+import {
+  CALLBACK_PATH,
+  callSocket,
+  EXPLAIN_PATH,
+  KILL_SWITCH_PATH,
+  PRESENT_PATH,
+  RECEIVE_PATH,
+  STATUS_PATH,
+} from '@attache/agent'
+import {
+  type Decision,
+  type Presented,
+  parseExplanations,
+  parsePresented,
+  parseReceived,
+  parseStatus,
+  type Received,
+  type Status,
+} from './wallet-replies.js'
+
+/** What the command can ask the wallet. */
+export interface WalletClient {
+  receive(request: { agent: string; offer: string; txCode?: string | undefined }): Promise<Received>
+  callback(request: { agent: string; url: string }): Promise<Received>
+  present(request: { agent: string; request: string }): Promise<Presented>
+  status(): Promise<Status>
+  explain(request: {
+    agent?: string | undefined
+    reference?: string | undefined
+    limit?: number | undefined
+  }): Promise<readonly Decision[]>
+  setStopped(agent: string, stopped: boolean): Promise<void>
+}
+
+/** How long an issuer or verifier may keep the wallet waiting, in milliseconds. */
+const TIMEOUT_MS = 120_000
+
+/**
+ * Makes the client.
+ *
+ * @throws {TypeError} When called: `wallet_unreachable`, `unknown_agent`, `invalid_request`, `wallet_failed`.
+ */
+export function createWalletClient(socketPath: string): WalletClient {
+  const ask = async (path: string, body?: unknown): Promise<unknown> => {
+    const reply = await callSocket({
+      socketPath,
+      path,
+      method: body === undefined ? 'GET' : 'POST',
+      timeoutMs: TIMEOUT_MS,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    if (reply.status === 200) return reply.value
+    throw refusalOf(reply.status, reply.value)
+  }
+  return {
+    receive: async (request) => parseReceived(await ask(RECEIVE_PATH, request)),
+    callback: async (request) => parseReceived(await ask(CALLBACK_PATH, request)),
+    present: async (request) => parsePresented(await ask(PRESENT_PATH, request)),
+    status: async () => parseStatus(await ask(STATUS_PATH)),
+    explain: async (request) => parseExplanations(await ask(EXPLAIN_PATH, request)),
+    setStopped: async (agent, stopped) => {
+      await ask(KILL_SWITCH_PATH, { agent, stopped })
+    },
+  }
+}
+
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['unknown_agent', 'The wallet has no agent of this name. attache wallet status lists them.'],
+  ['invalid_request', 'The wallet did not understand the request. Check the arguments.'],
+  ['request_too_large', 'The request is too large for the wallet.'],
+  ['unauthorized', 'The wallet did not accept the token beside its socket. Was it restarted meanwhile?'],
+])
+
+function refusalOf(status: number, value: unknown): TypeError {
+  const error =
+    typeof value === 'object' && value !== null && 'error' in value ? String(value.error) : `status_${status}`
+  const message = REFUSALS.get(error) ?? `The wallet could not do this (${error}). Its log says why.`
+  return Object.assign(new TypeError(message), { code: REFUSALS.has(error) ? error : 'wallet_failed' })
+}

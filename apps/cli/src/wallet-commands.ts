@@ -1,0 +1,144 @@
+/**
+ * `attache wallet …`: the operator's commands.
+ *
+ * Exit status: 0 done; 1 refused or failed; 2 wrong arguments; 3 somebody has to do something first (a
+ * transaction code, a login, or waiting for the issuer).
+ *
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { createWalletClient, type WalletClient } from './wallet-client.js'
+import { describeDecisions, describePresented, describeReceived, describeStatus } from './wallet-output.js'
+import type { Received } from './wallet-replies.js'
+
+interface Common {
+  readonly socket?: string
+  readonly json?: boolean
+}
+
+/** What a command ends with. */
+interface Ending {
+  readonly exitCode: 0 | 1 | 3
+  /** For programs. */
+  readonly reply: unknown
+  /** For people. */
+  readonly text: string
+}
+
+/** Makes the command `wallet`. */
+export function walletCommand(): Command {
+  const wallet = new Command('wallet').description('Ask the wallet daemon on this host, as its operator.')
+
+  command(
+    wallet,
+    'receive <offer>',
+    'hand in a credential offer: a link, or - to read it from standard input',
+  )
+    .requiredOption('--agent <id>', 'agent that is to hold the credential')
+    .option('--tx-code <code>', 'transaction code, from the channel the issuer sent it by')
+    .action((offer: string, options: Common & { agent: string; txCode?: string }) =>
+      run(options, async (client) =>
+        received(
+          await client.receive({ agent: options.agent, offer: textOf(offer), txCode: options.txCode }),
+        ),
+      ),
+    )
+  command(wallet, 'callback <url>', 'hand back the address a browser ended at after a login')
+    .requiredOption('--agent <id>', 'agent the login was for')
+    .action((url: string, options: Common & { agent: string }) =>
+      run(options, async (client) =>
+        received(await client.callback({ agent: options.agent, url: textOf(url) })),
+      ),
+    )
+  command(
+    wallet,
+    'present <request>',
+    'answer a presentation request: a link, or - to read it from standard input',
+  )
+    .requiredOption('--agent <id>', 'agent that is asked')
+    .action((request: string, options: Common & { agent: string }) =>
+      run(options, async (client) => {
+        const reply = await client.present({ agent: options.agent, request: textOf(request) })
+        return { exitCode: reply.outcome === 'delivered' ? 0 : 1, reply, text: describePresented(reply) }
+      }),
+    )
+  command(wallet, 'status', 'show agents, their credentials, copies left and renewals due').action(
+    (options: Common) =>
+      run(options, async (client) => {
+        const reply = await client.status()
+        return { exitCode: 0, reply, text: describeStatus(reply) }
+      }),
+  )
+  command(wallet, 'explain', 'show what the wallet decided, newest first, and why')
+    .option('--agent <id>', 'decisions of one agent')
+    .option('--reference <id>', 'one decision')
+    .option('--limit <count>', 'how many', Number)
+    .action((options: Common & { agent?: string; reference?: string; limit?: number }) =>
+      run(options, async (client) => {
+        const { agent, reference, limit } = options
+        const explanations = await client.explain({ agent, reference, limit })
+        return { exitCode: 0, reply: { explanations }, text: describeDecisions(explanations) }
+      }),
+    )
+  switchCommand(wallet, {
+    name: 'stop',
+    stopped: true,
+    description: 'stop an agent: nothing is presented for it any more',
+  })
+  switchCommand(wallet, { name: 'release', stopped: false, description: 'release a stopped agent' })
+  return wallet
+}
+
+function command(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--socket <path>', 'operator socket of the daemon (default: ATTACHE_OPERATOR_SOCKET)')
+    .option('--json', 'answer as one line of JSON')
+}
+
+function switchCommand(
+  parent: Command,
+  { name, stopped, description }: { name: string; stopped: boolean; description: string },
+): void {
+  command(parent, `${name} <agent>`, description).action((agent: string, options: Common) =>
+    run(options, async (client) => {
+      await client.setStopped(agent, stopped)
+      return {
+        exitCode: 0,
+        reply: { agent, stopped },
+        text: `${agent} is ${stopped ? 'stopped' : 'released'}.`,
+      }
+    }),
+  )
+}
+
+function received(reply: Received): Ending {
+  const exitCode = reply.outcome === 'stored' ? 0 : reply.outcome === 'refused' ? 1 : 3
+  return { exitCode, reply, text: describeReceived(reply) }
+}
+
+async function run(options: Common, work: (client: WalletClient) => Promise<Ending>): Promise<void> {
+  try {
+    const socket = options.socket ?? process.env['ATTACHE_OPERATOR_SOCKET']
+    if (socket === undefined || socket === '') {
+      const message = 'No operator socket is named. Pass --socket or set ATTACHE_OPERATOR_SOCKET.'
+      throw Object.assign(new TypeError(message), { code: 'socket_not_configured' })
+    }
+    const { exitCode, reply, text } = await work(createWalletClient(socket))
+    process.stdout.write(`${options.json === true ? JSON.stringify(reply) : text}\n`)
+    process.exitCode = exitCode
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'fault'
+    const message = error instanceof Error ? error.message : 'unknown'
+    process.stderr.write(
+      options.json === true ? `${JSON.stringify({ error: code, message })}\n` : `attache: ${message}\n`,
+    )
+    process.exitCode = 1
+  }
+}
+
+function textOf(argument: string): string {
+  return argument === '-' ? readFileSync(0, 'utf8').trim() : argument
+}

@@ -1,0 +1,75 @@
+/**
+ * What the command says to people. What it says to programs is the reply itself, as JSON.
+ *
+ * @module
+ */
+import type { Decision, Presented, Received, Status } from './wallet-replies.js'
+
+/** Says how far an offer got. */
+export function describeReceived(received: Received): string {
+  switch (received.outcome) {
+    case 'stored':
+      return `Stored ${received.credentials?.length ?? 0} credential (${received.vct ?? ''}) of ${received.issuer ?? ''}.`
+    case 'tx_code_required': {
+      const again = received.code === undefined ? '' : 'The transaction code was not accepted. '
+      const length = received.length === undefined ? '' : `, ${received.length} characters`
+      const hint =
+        received.description === undefined ? '' : ` The issuer says: ${printable(received.description)}`
+      return `${again}${received.issuer ?? ''} asks for a transaction code (${received.inputMode ?? 'text'}${length}), to be sent to ${received.tokenEndpoint ?? ''}. Call again with --tx-code.${hint}`
+    }
+    case 'authorization_required':
+      return `Open this link in a browser, then hand the address it ends at to: attache wallet callback\n${received.authorizationUrl ?? ''}`
+    case 'pending':
+      return `The issuer will have the credential later; the wallet asks again by itself (next ${time(received.nextPollAt)}).`
+    case 'refused':
+      return `Not received: ${received.message ?? ''} (${received.code ?? ''})`
+  }
+}
+
+/** Says what came of a request. */
+export function describePresented(presented: Presented): string {
+  if (presented.outcome === 'refused')
+    return `Not presented. The reason: attache wallet explain --reference ${presented.reference}`
+  return presented.redirectUri === undefined
+    ? 'Presented.'
+    : `Presented. Continue at ${presented.redirectUri}`
+}
+
+/** Lists agents and what they hold. */
+export function describeStatus(status: Status): string {
+  return status.agents
+    .flatMap(({ agent, socket, stopped, pending, credentials }) => [
+      `${agent}${stopped ? ' (stopped)' : ''}  ${socket}${pending > 0 ? `  ${pending} under way` : ''}`,
+      ...credentials.map(
+        (one) =>
+          `  ${one.id}  ${one.state}  ${one.copiesLeft} left  until ${time(one.expiresAt)}  renewal ${time(one.renewAt)}  ${one.vct}`,
+      ),
+      ...(credentials.length === 0 ? ['  no credential'] : []),
+    ])
+    .join('\n')
+}
+
+/** Lists decisions, newest first. */
+export function describeDecisions(decisions: readonly Decision[]): string {
+  if (decisions.length === 0) return 'No decision is on record.'
+  return decisions
+    .map(({ at, agent, event, outcome, code, message, reference, facts }) => {
+      const named = Object.entries(facts)
+        .filter(([, value]) => value !== '')
+        .map(([name, value]) => `    ${name}: ${printable(value)}`)
+      return [
+        `${time(at)}  ${agent}  ${event} ${outcome}: ${message} (${code}, ${reference})`,
+        ...named,
+      ].join('\n')
+    })
+    .join('\n')
+}
+
+// What came from a peer is shown without control characters: a terminal obeys them.
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?')
+}
+
+function time(seconds: number | undefined): string {
+  return seconds === undefined ? 'never' : new Date(seconds * 1000).toISOString()
+}

@@ -1,0 +1,101 @@
+/**
+ * What the operator can ask on the operator socket.
+ *
+ * @module
+ */
+import {
+  CALLBACK_PATH,
+  EXPLAIN_PATH,
+  HEALTH_PATH,
+  KILL_SWITCH_PATH,
+  PRESENT_PATH,
+  parseCallbackRequest,
+  parseExplainRequest,
+  parseKillSwitchRequest,
+  parsePresentRequest,
+  parseReceiveRequest,
+  RECEIVE_PATH,
+  SOCKET_PROTOCOL,
+  STATUS_PATH,
+  type StatusReply,
+} from '@attache/agent'
+import type { NumericDate } from '@attache/core'
+import type { Wallet } from '@attache/wallet'
+import type { CallAnswer, Calls } from './socket-server.js'
+
+/** What the operator's calls need to know. */
+export interface OperatorFacts {
+  /** Agents by id, with the path of their socket. */
+  readonly agents: ReadonlyMap<string, string>
+  readonly startedAt: NumericDate
+}
+
+const MALFORMED: CallAnswer = { status: 400, error: 'invalid_request' }
+const UNKNOWN_AGENT: CallAnswer = { status: 404, error: 'unknown_agent' }
+const DEFAULT_LIMIT = 20
+
+/** The calls of the operator socket. */
+export function operatorCalls(facts: OperatorFacts, wallet: Wallet): Calls {
+  const forAgent = async (
+    request: { readonly agent: string } | undefined,
+    work: () => Promise<unknown>,
+  ): Promise<CallAnswer> => {
+    if (request === undefined) return MALFORMED
+    if (!facts.agents.has(request.agent)) return UNKNOWN_AGENT
+    return { status: 200, body: await work() }
+  }
+  return {
+    [`GET ${HEALTH_PATH}`]: async () => ({ status: 200, body: { protocol: SOCKET_PROTOCOL } }),
+    [`GET ${STATUS_PATH}`]: async () => ({ status: 200, body: await statusOf(facts, wallet) }),
+    [`POST ${RECEIVE_PATH}`]: (body) => {
+      const request = parseReceiveRequest(body)
+      return forAgent(
+        request,
+        async () => request && wallet.receive(request.agent, request.offer, request.txCode),
+      )
+    },
+    [`POST ${CALLBACK_PATH}`]: (body) => {
+      const request = parseCallbackRequest(body)
+      return forAgent(request, async () => request && wallet.finishAuthorization(request.agent, request.url))
+    },
+    [`POST ${PRESENT_PATH}`]: (body) => {
+      const request = parsePresentRequest(body)
+      return forAgent(request, async () => request && wallet.present(request.agent, request.request))
+    },
+    [`POST ${KILL_SWITCH_PATH}`]: (body) => {
+      const request = parseKillSwitchRequest(body)
+      return forAgent(request, async () => {
+        if (request !== undefined) await wallet.setStopped(request.agent, request.stopped)
+        return request
+      })
+    },
+    [`POST ${EXPLAIN_PATH}`]: async (body) => {
+      const request = parseExplainRequest(body)
+      if (request === undefined) return MALFORMED
+      if (request.agent !== undefined && !facts.agents.has(request.agent)) return UNKNOWN_AGENT
+      return { status: 200, body: { explanations: await explain(request, facts, wallet) } }
+    },
+  }
+}
+
+async function statusOf(facts: OperatorFacts, wallet: Wallet): Promise<StatusReply> {
+  const agents = await Promise.all(
+    [...facts.agents].map(async ([agent, socket]) => ({ ...(await wallet.overview(agent)), socket })),
+  )
+  return { protocol: SOCKET_PROTOCOL, startedAt: facts.startedAt, agents }
+}
+
+async function explain(
+  request: { readonly agent?: string; readonly reference?: string; readonly limit?: number },
+  facts: OperatorFacts,
+  wallet: Wallet,
+) {
+  const { agent, reference, limit = DEFAULT_LIMIT } = request
+  const agents = agent === undefined ? [...facts.agents.keys()] : [agent]
+  const what = { limit, ...(reference === undefined ? {} : { reference }) }
+  const found = await Promise.all(agents.map((id) => wallet.explain(id, what)))
+  return found
+    .flat()
+    .sort((a, b) => b.at - a.at)
+    .slice(0, limit)
+}

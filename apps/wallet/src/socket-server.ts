@@ -1,0 +1,142 @@
+/**
+ * A server on a Unix socket, for callers who hold its token.
+ *
+ * Owns the door: permissions of the socket, the token, `Host` and `Origin`, the body limit, and that a caller
+ * learns nothing but what a call answers. A browser that is led here names another host or an origin and gets
+ * nothing. Calls are functions from JSON to JSON.
+ *
+ * Source: threat model, row 25.
+ *
+ * @module
+ */
+import { chmodSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_HOST } from '@attache/agent'
+import { describeCause, equalText, type Log } from '@attache/core'
+import type { SocketPlace } from './runtime-folder.js'
+import { systemFailure } from './start-up-error.js'
+
+/** What a call answers: a body, or the code of a refusal. */
+export type CallAnswer =
+  | { readonly status: 200; readonly body: unknown }
+  | { readonly status: 400 | 404; readonly error: string }
+
+/** One call: takes the parsed body, `undefined` where there was none. */
+export type Call = (body: unknown) => Promise<CallAnswer>
+
+/** Calls by method and path, such as `POST /v1/authorization`. */
+export type Calls = Readonly<Record<string, Call>>
+
+/** A server that is up. */
+export interface SocketServer {
+  close(): Promise<void>
+}
+
+/** A request without its body after so long is cut off, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 10_000
+
+/**
+ * Opens a socket.
+ *
+ * @throws {TypeError} `socket_in_use`, `start_up_failed`.
+ */
+export async function serveSocket(
+  place: SocketPlace,
+  calls: Calls,
+  deps: { readonly log: Log },
+): Promise<SocketServer> {
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 16_384 },
+    (request, response) => {
+      answer(request, place.token, calls)
+        .catch((error: unknown) => {
+          deps.log.error('wallet.socket_fault', {
+            cause: describeCause(error) ?? 'unknown',
+            path: request.url,
+          })
+          return { status: 500, body: { error: 'server_error' } }
+        })
+        .then(({ status, body }) => send(response, status, body))
+    },
+  )
+  await listen(server, place.path)
+  chmodSync(place.path, 0o600)
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(systemFailure(error, `The socket ${path}`)))
+    // Nobody else may connect in the moment before the mode is set.
+    const before = process.umask(0o177)
+    server.listen(path, () => resolve())
+    process.umask(before)
+  })
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+async function answer(request: IncomingMessage, token: string, calls: Calls): Promise<Answer> {
+  const { headers, method = '', url = '' } = request
+  if (
+    headers.host !== SOCKET_HOST ||
+    headers.origin !== undefined ||
+    headers['sec-fetch-mode'] !== undefined
+  ) {
+    return { status: 403, body: { error: 'foreign_caller' } }
+  }
+  if (!equalText(headers.authorization ?? '', `Bearer ${token}`))
+    return { status: 401, body: { error: 'unauthorized' } }
+
+  const name = `${method} ${url}`
+  const call = Object.hasOwn(calls, name) ? calls[name] : undefined
+  if (call === undefined) return { status: 404, body: { error: 'unknown_call' } }
+  const text = method === 'POST' ? await readText(request) : ''
+  if (text === undefined) return { status: 413, body: { error: 'request_too_large' } }
+  const parsed = method === 'POST' ? parse(request, text) : { value: undefined }
+  if (parsed === undefined) return { status: 400, body: { error: 'invalid_request' } }
+
+  const outcome = await call(parsed.value)
+  return outcome.status === 200 ? outcome : { status: outcome.status, body: { error: outcome.error } }
+}
+
+async function readText(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue
+    size += chunk.length
+    if (size > MAX_SOCKET_MESSAGE_BYTES) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parse(request: IncomingMessage, text: string): { readonly value: unknown } | undefined {
+  // Only this type: a page that posts a form or plain text without asking first gets nowhere.
+  if (request.headers['content-type'] !== 'application/json') return undefined
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    connection: 'close',
+  })
+  response.end(JSON.stringify(body))
+}
