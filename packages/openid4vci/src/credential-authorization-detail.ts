@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type JsonObject, member, ProtocolError } from '@attache/core'
+import { type JsonObject, type JsonValue, member, ProtocolError } from '@attache/core'
 import { type ClaimDescription, makeClaimDescriptions, parseClaimDescriptions } from './claim-descriptions.js'
 import { made, wireObject } from './make-message.js'
 import { openMembers, optional, readersFor, refusal, required } from './read-members.js'
@@ -36,7 +36,7 @@ const read = readersFor(CODE)
 /**
  * Makes one entry.
  *
- * @throws {TypeError} `message_refused`: an empty id, or claims that contradict each other.
+ * @throws {TypeError} `message_refused`: an empty id, an identifier twice, or claims that contradict each other.
  *
  * Source: OpenID4VCI 1.0, section 5.1.1.
  */
@@ -73,6 +73,13 @@ export function parseCredentialAuthorizationDetail(value: unknown): CredentialAu
     credentialConfigurationId: required(from, 'credential_configuration_id', read.text),
     locations: optional(from, 'locations', read.list(read.text)),
     claims,
-    credentialIdentifiers: optional(from, 'credential_identifiers', read.list(read.text)),
+    credentialIdentifiers: optional(from, 'credential_identifiers', readIdentifiers),
   }
+}
+
+// Each one names a dataset: twice the same would be two Credential Requests for one credential.
+function readIdentifiers(value: JsonValue, path: string): readonly string[] {
+  const identifiers = read.list(read.text)(value, path)
+  if (new Set(identifiers).size === identifiers.length) return identifiers
+  throw new ProtocolError(CODE, `${path} must not name an identifier twice.`)
 }

@@ -58,6 +58,8 @@ export interface CredentialConfiguration {
     | undefined
   readonly display?: readonly Display[] | undefined
   readonly claims?: readonly ClaimDescription[] | undefined
+  /** Read only: `claims` were there and broke a rule, so none of them is used (Appendix B.3). */
+  readonly claimsDropped?: true | undefined
 }
 
 const read = readersFor('metadata')
@@ -110,8 +112,16 @@ export function parseConfiguration(from: Members): CredentialConfiguration {
     bindingMethods,
     proofTypes,
     display: parseDisplay(member(shown, 'display')),
-    claims: parseClaimDescriptions(member(shown, 'claims')),
+    ...parseClaims(member(shown, 'claims')),
   }
+}
+
+function parseClaims(
+  value: JsonValue | undefined,
+): Pick<CredentialConfiguration, 'claims' | 'claimsDropped'> {
+  if (value === undefined) return {}
+  const claims = parseClaimDescriptions(value)
+  return claims === undefined ? { claimsDropped: true } : { claims }
 }
 
 function wireRules(rules: ProofTypeRules): JsonObject {

@@ -65,11 +65,11 @@ export function makeCredentialRequest(request: CredentialRequest): JsonObject {
     credential_response_encryption: request.responseEncryption,
   })
   return made(wire, (body) => {
-    // The parser leaves these two to the issuer's judgement; no issuer judges them well.
-    if (proofs && parseCredentialRequest(body).proofs?.values.length !== proofs.values.length) {
+    // The parser leaves an unknown type and an empty array to the issuer, which accepts neither.
+    const parsed = parseCredentialRequest(body)
+    if (proofs !== undefined && !parsed.proofs?.values.length) {
       throw new ProtocolError(CODE, 'proofs must be of type jwt or attestation, at least one.')
     }
-    return parseCredentialRequest(body)
   })
 }
 

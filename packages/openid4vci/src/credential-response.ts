@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type JsonObject, member, ProtocolError } from '@attache/core'
+import { type JsonObject, type JsonValue, member, ProtocolError } from '@attache/core'
 import { made, wireObject } from './make-message.js'
 import { type Members, openMembers, optional, readersFor, required } from './read-members.js'
 
@@ -27,7 +27,7 @@ export type CredentialResponse =
   | {
       readonly state: 'pending'
       readonly transactionId: string
-      /** Seconds to wait before asking again. */
+      /** Whole seconds to wait before asking again. */
       readonly interval: number
     }
 
@@ -86,8 +86,13 @@ function parsePending(from: Members): CredentialResponse {
   return {
     state: 'pending',
     transactionId: required(from, 'transaction_id', read.text),
-    interval: required(from, 'interval', read.integer(1)),
+    interval: required(from, 'interval', readSeconds),
   }
+}
+
+// The standard allows any positive number; a part of a second more does no harm to anybody.
+function readSeconds(value: JsonValue, path: string): number {
+  return read.integer(1)(typeof value === 'number' ? Math.ceil(value) : value, path)
 }
 
 function refuseMembers(from: Members, names: readonly string[]): void {

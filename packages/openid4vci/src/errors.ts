@@ -35,6 +35,7 @@ export const OPENID4VCI_ERRORS: Readonly<Record<string, number>> = {
  * - `metadata`: Credential Issuer Metadata.
  * - `metadata_signature`: signed Credential Issuer Metadata whose signature, type or signer is not accepted.
  * - `issuer_mismatch`: metadata that speaks of another issuer than the one asked.
+ * - `encryption`: the issuer publishes no key or algorithm a request could be encrypted with here.
  * - `response`: a nonce, credential or deferred credential answer.
  *
  * Source: OpenID4VCI 1.0, sections 4.1, 7.2, 8.3, 9.2 and 12.2.
@@ -44,5 +45,27 @@ export const OPENID4VCI_REFUSALS = [
   'metadata',
   'metadata_signature',
   'issuer_mismatch',
+  'encryption',
   'response',
+] as const
+
+/**
+ * The codes of a `TypeError`: our own caller asks for a message that must not be made.
+ *
+ * - `message_refused`: the other half would refuse it.
+ * - `metadata_…`: issuer metadata that break the named kind of rule.
+ *
+ * Source: OpenID4VCI 1.0, section 12.2.4; HAIP 1.0, section 4.1.
+ */
+export const OPENID4VCI_CONFIGURATION_ERRORS = [
+  'message_refused',
+  'metadata_identifier',
+  'metadata_list',
+  'metadata_batch',
+  'metadata_encryption',
+  'metadata_binding',
+  'metadata_scope',
+  'metadata_display',
+  'metadata_claims',
+  'metadata_haip',
 ] as const

@@ -52,7 +52,7 @@ export {
   parseDeferredCredentialRequest,
 } from './deferred-credential-request.js'
 export type { Display } from './display.js'
-export { OPENID4VCI_ERRORS, OPENID4VCI_REFUSALS } from './errors.js'
+export { OPENID4VCI_CONFIGURATION_ERRORS, OPENID4VCI_ERRORS, OPENID4VCI_REFUSALS } from './errors.js'
 export { isCredentialIssuerIdentifier, issuerMetadataUrl } from './issuer-identifier.js'
 export { makeIssuerMetadata, parseIssuerMetadata } from './issuer-metadata.js'
 export type {
@@ -60,7 +60,7 @@ export type {
   RequestEncryptionOffer,
   ResponseEncryptionOffer,
 } from './issuer-metadata-document.js'
-export { checkIssuerMetadata } from './issuer-metadata-rules.js'
+export { checkHaipIssuerMetadata, checkIssuerMetadata } from './issuer-metadata-rules.js'
 export {
   createKeyAttestation,
   type ExpectedKeyAttestation,

@@ -1,25 +1,36 @@
 /**
  * What an issuer's own metadata must satisfy, beyond what a reader insists on.
  *
- * Owns the start-up checks on the document. A wallet is lenient where nothing depends on it (display); the
- * maker is not, because strict peers read everything.
+ * Owns the start-up checks on the document; those on display data are `display-rules.ts`. A wallet is lenient
+ * where nothing depends on it; the maker is not, because strict peers read everything.
  *
- * Source: OpenID4VCI 1.0, section 12.2.4 and Appendices B, C and D.2; HAIP 1.0, section 4.1.
+ * Source: OpenID4VCI 1.0, section 12.2.4 and Appendices B, C and D.2; HAIP 1.0, sections 4.1 and 4.3.
  *
  * @module
  */
-import { configurationError } from '@attache/core'
+import { configurationError, VerificationError } from '@attache/core'
+import { isContentEncryption, isEncryptionKey, type PublicJwk, parsePublicJwk } from '@attache/keys'
 import { parseClaimDescriptions } from './claim-descriptions.js'
 import type { CredentialConfiguration, ProofTypeRules } from './credential-configuration.js'
-import type { Display } from './display.js'
+import { checkDisplay } from './display-rules.js'
 import { isCredentialIssuerIdentifier } from './issuer-identifier.js'
-import type { IssuerMetadata } from './issuer-metadata-document.js'
+import type {
+  IssuerMetadata,
+  RequestEncryptionOffer,
+  ResponseEncryptionOffer,
+} from './issuer-metadata-document.js'
+
+/** The attack potential resistances that ISO 18045 defines (Appendix D.2); other values are somebody's own. */
+const ISO_18045 = ['iso_18045_high', 'iso_18045_moderate', 'iso_18045_enhanced-basic', 'iso_18045_basic']
+
+/** RFC 6749, section 3.3: one scope-token. */
+const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]+$/
 
 /**
  * Checks the metadata an issuer is about to publish.
  *
  * @throws {TypeError} `metadata_identifier`, `metadata_encryption`, `metadata_batch`, `metadata_display`,
- *   `metadata_claims`, `metadata_binding`, `metadata_list`: which rule is broken.
+ *   `metadata_claims`, `metadata_binding`, `metadata_scope`, `metadata_list`: which rule is broken.
  *
  * Source: OpenID4VCI 1.0, section 12.2.4.
  */
@@ -38,13 +49,39 @@ export function checkIssuerMetadata(metadata: IssuerMetadata): void {
     throw configurationError('metadata_batch', 'batch_size must be an integer of at least 2.')
   }
   checkEncryption(metadata)
-  checkDisplay(metadata.display, false)
+  checkDisplay(metadata.display, { name: 'optional' })
   for (const configuration of metadata.credentialConfigurations.values()) checkConfiguration(configuration)
 }
 
+/**
+ * Checks what HAIP asks for beyond that: scopes to ask by, and nonces where keys are bound.
+ *
+ * @throws {TypeError} `metadata_haip`.
+ *
+ * Source: HAIP 1.0, sections 4.1 and 4.3.
+ */
+export function checkHaipIssuerMetadata(metadata: IssuerMetadata): void {
+  const vctOfScope = new Map<string, string>()
+  for (const { scope, vct, bindingMethods } of metadata.credentialConfigurations.values()) {
+    if (scope === undefined || (vctOfScope.get(scope) ?? vct) !== vct) {
+      throw configurationError(
+        'metadata_haip',
+        'Every configuration needs a scope, and one scope means one vct.',
+      )
+    }
+    vctOfScope.set(scope, vct)
+    if (bindingMethods !== undefined && metadata.nonceEndpoint === undefined) {
+      throw configurationError('metadata_haip', 'Credentials bound to a key need a nonce_endpoint.')
+    }
+  }
+}
+
 function checkConfiguration(configuration: CredentialConfiguration): void {
-  const { bindingMethods, proofTypes, claims } = configuration
+  const { bindingMethods, proofTypes, claims, scope } = configuration
   if (configuration.vct === '') throw configurationError('metadata_list', 'A configuration must have a vct.')
+  if (scope !== undefined && !SCOPE_TOKEN.test(scope)) {
+    throw configurationError('metadata_scope', 'A scope must be a single scope-token.')
+  }
   if ((bindingMethods === undefined) !== (proofTypes === undefined)) {
     throw configurationError(
       'metadata_binding',
@@ -58,7 +95,7 @@ function checkConfiguration(configuration: CredentialConfiguration): void {
     checkList(rules, 'proof_types_supported')
     rules.forEach(checkRules)
   }
-  checkDisplay(configuration.display, true)
+  checkDisplay(configuration.display, { name: 'required' })
   if (claims !== undefined) checkClaims(claims)
 }
 
@@ -66,61 +103,68 @@ function checkClaims(claims: NonNullable<CredentialConfiguration['claims']>): vo
   if (parseClaimDescriptions(claims) === undefined) {
     throw configurationError('metadata_claims', 'claims must be valid paths, none repeated or contradictory.')
   }
-  for (const claim of claims) checkDisplay(claim.display, false)
+  for (const claim of claims) checkDisplay(claim.display, { name: 'optional' })
 }
 
-function checkRules(rules: ProofTypeRules): void {
-  checkList(rules.signingAlgorithms, 'proof_signing_alg_values_supported')
-  checkList(rules.keyAttestations?.keyStorage, 'key_storage')
-  checkList(rules.keyAttestations?.userAuthentication, 'user_authentication')
+function checkRules({ signingAlgorithms, keyAttestations }: ProofTypeRules): void {
+  checkList(signingAlgorithms, 'proof_signing_alg_values_supported')
+  checkList(keyAttestations?.keyStorage, 'key_storage')
+  checkList(keyAttestations?.userAuthentication, 'user_authentication')
+  const demanded = [...(keyAttestations?.keyStorage ?? []), ...(keyAttestations?.userAuthentication ?? [])]
+  if (demanded.some((value) => value.startsWith('iso_18045_') && !ISO_18045.includes(value))) {
+    throw configurationError('metadata_list', 'ISO 18045 knows high, moderate, enhanced-basic and basic.')
+  }
 }
 
-function checkEncryption(metadata: IssuerMetadata): void {
-  const { requestEncryption: request, responseEncryption: response } = metadata
-  if (response && !request) {
+function checkEncryption({ requestEncryption, responseEncryption }: IssuerMetadata): void {
+  if (requestEncryption) checkRequestEncryption(requestEncryption)
+  if (!responseEncryption) return
+  if (!requestEncryption) {
     throw configurationError(
       'metadata_encryption',
       'Response encryption is announced only together with request encryption.',
     )
   }
-  if (request) {
-    const kids = request.jwks.map((jwk) => jwk.kid)
-    if (kids.some((kid) => kid === undefined) || new Set(kids).size !== kids.length) {
-      throw configurationError('metadata_encryption', 'Every request encryption key needs a kid of its own.')
-    }
-    if (request.jwks.some((jwk) => jwk.alg === undefined)) {
-      throw configurationError('metadata_encryption', 'Every request encryption key needs an alg.')
-    }
-    checkList(request.jwks, 'jwks')
-    checkList(request.encValues, 'enc_values_supported')
-    checkList(request.zipValues, 'zip_values_supported')
+  checkList(responseEncryption.algValues, 'alg_values_supported')
+  if (responseEncryption.algValues.some((alg) => alg !== 'ECDH-ES')) {
+    throw configurationError('metadata_encryption', 'Answers are encrypted with ECDH-ES here.')
   }
-  if (response) {
-    checkList(response.algValues, 'alg_values_supported')
-    checkList(response.encValues, 'enc_values_supported')
-    checkList(response.zipValues, 'zip_values_supported')
+  checkContentEncryption(responseEncryption)
+}
+
+function checkRequestEncryption(request: RequestEncryptionOffer): void {
+  checkList(request.jwks, 'jwks')
+  if (!request.jwks.every(isPublishable)) {
+    throw configurationError(
+      'metadata_encryption',
+      'A request encryption key is a public P-256 key with kid and alg ECDH-ES.',
+    )
+  }
+  if (new Set(request.jwks.map((jwk) => jwk.kid)).size !== request.jwks.length) {
+    throw configurationError('metadata_encryption', 'Every request encryption key needs a kid of its own.')
+  }
+  checkContentEncryption(request)
+}
+
+/** What is announced must be what `message-encryption.ts` does: it neither compresses nor inflates (D-13). */
+function checkContentEncryption(offer: RequestEncryptionOffer | ResponseEncryptionOffer): void {
+  checkList(offer.encValues, 'enc_values_supported')
+  if (!offer.encValues.every(isContentEncryption) || offer.zipValues !== undefined) {
+    throw configurationError(
+      'metadata_encryption',
+      'Messages are encrypted with A128GCM or A256GCM here, without compression.',
+    )
   }
 }
 
-function checkDisplay(display: readonly Display[] | undefined, nameRequired: boolean): void {
-  if (display === undefined) return
-  checkList(display, 'display')
-  const locales = display.map((entry) => entry.locale)
-  if (new Set(locales).size !== locales.length) {
-    throw configurationError('metadata_display', 'display must have one entry per locale.')
-  }
-  for (const entry of display) {
-    if (nameRequired && entry.name === undefined) {
-      throw configurationError('metadata_display', 'The display of a credential must have a name.')
-    }
-    if (entry.locale !== undefined && !isCanonicalLocale(entry.locale)) {
-      throw configurationError('metadata_display', 'A locale must be a BCP 47 tag in its canonical case.')
-    }
-    for (const colour of [entry.backgroundColor, entry.textColor]) {
-      if (colour !== undefined && !isCssColour(colour)) {
-        throw configurationError('metadata_display', 'A colour must be a CSS Color Module Level 3 value.')
-      }
-    }
+/** A private member would be published with the rest, so the key goes through the parser of public ones. */
+function isPublishable(jwk: PublicJwk): boolean {
+  try {
+    const parsed = parsePublicJwk(jwk)
+    return isEncryptionKey(parsed) && Boolean(parsed.kid)
+  } catch (error) {
+    if (error instanceof VerificationError) return false
+    throw error
   }
 }
 
@@ -128,17 +172,4 @@ function checkList(list: readonly unknown[] | undefined, name: string): void {
   if (list !== undefined && list.length === 0) {
     throw configurationError('metadata_list', `${name} must not be empty; leave it out instead.`)
   }
-}
-
-function isCanonicalLocale(locale: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(locale)[0] === locale
-  } catch {
-    return false
-  }
-}
-
-/** Hexadecimal, functional or named. Names are checked by shape: there are 147 and a wrong one harms nobody. */
-function isCssColour(colour: string): boolean {
-  return /^(#[0-9a-f]{3}|#[0-9a-f]{6}|(rgb|hsl)a?\([0-9.,%\s]+\)|[a-z]+)$/i.test(colour)
 }

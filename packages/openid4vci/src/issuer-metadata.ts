@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { type JsonObject, type JsonValue, member, ProtocolError } from '@attache/core'
-import { parseJwks } from '@attache/keys'
+import { type JsonObject, type JsonValue, member, ProtocolError, VerificationError } from '@attache/core'
+import { type PublicJwk, parseJwks } from '@attache/keys'
 import {
   type CredentialConfiguration,
   parseConfiguration,
@@ -126,14 +126,22 @@ function wireRequestEncryption(offer: RequestEncryptionOffer): JsonObject {
 
 function parseRequestEncryption(value: JsonValue, path: string): RequestEncryptionOffer {
   const from = openMembers(value, path, 'metadata')
-  // A key without `kid` or `alg` cannot be named in a JWE header, so it is passed over like an unknown one.
-  const jwks = parseJwks(required(from, 'jwks', read.object).object).filter((jwk) => jwk.kid && jwk.alg)
-  if (jwks.length === 0) throw refusal(from, 'jwks', 'must hold a usable key with kid and alg.')
   return {
-    jwks,
+    jwks: required(from, 'jwks', parseKeySet),
     encValues: required(from, 'enc_values_supported', read.list(read.text)),
     zipValues: optional(from, 'zip_values_supported', read.list(read.text)),
     required: required(from, 'encryption_required', read.boolean),
+  }
+}
+
+// A key without `kid` or `alg` cannot be named in a JWE header, so it is passed over like one of unknown kind.
+// When none is left, encrypting fails, not reading: whoever needs no encryption needs no key.
+function parseKeySet(value: JsonValue, path: string): readonly PublicJwk[] {
+  try {
+    return parseJwks(value).filter((jwk) => jwk.kid && jwk.alg)
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw new ProtocolError('metadata', `${path} must be a JWK Set.`, { cause })
   }
 }
 

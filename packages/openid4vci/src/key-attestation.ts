@@ -9,6 +9,7 @@
  * @module
  */
 import {
+  configurationError,
   isJsonObject,
   type JsonObject,
   type JsonValue,
@@ -25,6 +26,7 @@ import {
   type PublicJwk,
   parseJws,
   parsePublicJwk,
+  requireOwnChain,
   type Signer,
   signJws,
   type TrustAnchors,
@@ -32,7 +34,7 @@ import {
   verifyJws,
 } from '@attache/keys'
 import type { KeyAttestationRequirement } from './credential-configuration.js'
-import { wireObject } from './make-message.js'
+import { made, wireObject } from './make-message.js'
 import { openMembers, optional, readersFor, refusal, required } from './read-members.js'
 
 /** Header `typ` of a key attestation. Source: OpenID4VCI 1.0, Appendix D.1. */
@@ -77,14 +79,20 @@ const read = readersFor(CODE)
  *
  * @param signer The wallet provider's key; its certificate chain goes into `x5c`.
  * @param times Issue and expiry; `exp` must be there inside a `jwt` proof.
+ * @throws {TypeError} `message_refused`: no public keys, an empty list, or an expiry that is over.
+ *   `self_signed`, `x5c_anchor`, `x5c_key_mismatch`, `x5c_malformed`: a chain that must not be sent.
  *
- * Source: OpenID4VCI 1.0, Appendix D.1.
+ * Source: OpenID4VCI 1.0, Appendix D.1; HAIP 1.0, section 4.5.1.
  */
-export function createKeyAttestation(
+export async function createKeyAttestation(
   attestation: KeyAttestation,
   signer: Signer,
   times: { readonly now: NumericDate; readonly expiresAt?: NumericDate | undefined },
 ): Promise<string> {
+  requireOwnChain(signer.x5c ?? [], signer.publicJwk)
+  if (times.expiresAt !== undefined && times.expiresAt <= times.now) {
+    throw configurationError('message_refused', 'A key attestation must expire after it is made.')
+  }
   const payload = wireObject({
     iat: times.now,
     exp: times.expiresAt,
@@ -95,7 +103,26 @@ export function createKeyAttestation(
     certification: attestation.certification,
     status: attestation.status,
   })
-  return signJws({ header: wireObject({ typ: KEY_ATTESTATION_TYP, x5c: signer.x5c }), payload }, signer)
+  const header = wireObject({ typ: KEY_ATTESTATION_TYP, x5c: signer.x5c })
+  return signJws({ header, payload: made(payload, parseKeyAttestation) }, signer)
+}
+
+/**
+ * Reads what a key attestation states, unverified: for the wallet, which got it from its own provider.
+ *
+ * @returns The statement, and whether it expires.
+ * @throws {ProtocolError} `invalid_proof`: not a key attestation.
+ *
+ * Source: OpenID4VCI 1.0, Appendix D.1.
+ */
+export function readKeyAttestation(jwt: string): KeyAttestation & { readonly expires: boolean } {
+  try {
+    const { payload } = parseJws(jwt)
+    return { ...parseKeyAttestation(payload), expires: member(payload, 'exp') !== undefined }
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw new ProtocolError(CODE, 'The key attestation must be a compact JWT.', { cause })
+  }
 }
 
 /**
@@ -168,10 +195,15 @@ function parseKeyAttestation(payload: JsonObject): KeyAttestation {
   }
 }
 
-function parseAttestedKey(value: JsonValue): PublicJwk {
-  const jwk = parsePublicJwk(value)
-  // The kid is kept: a proof may name its key by it. Everything else a provider adds is not.
-  return jwk.kid === undefined ? bareJwk(jwk) : { ...bareJwk(jwk), kid: jwk.kid }
+function parseAttestedKey(value: JsonValue, path: string): PublicJwk {
+  try {
+    const jwk = parsePublicJwk(value)
+    // The kid is kept: a proof may name its key by it. Everything else a provider adds is not.
+    return jwk.kid === undefined ? bareJwk(jwk) : { ...bareJwk(jwk), kid: jwk.kid }
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw new ProtocolError(CODE, `${path} must be a public JWK.`, { cause })
+  }
 }
 
 function checkRequirement(attestation: KeyAttestation, requirement: KeyAttestationRequirement = {}): void {

@@ -28,11 +28,20 @@ import {
   signJws,
   verifyJws,
 } from '@attache/keys'
-import { type ExpectedKeyAttestation, type KeyAttestation, verifyKeyAttestation } from './key-attestation.js'
-import { wireObject } from './make-message.js'
+import { isCredentialIssuerIdentifier } from './issuer-identifier.js'
+import {
+  type ExpectedKeyAttestation,
+  type KeyAttestation,
+  readKeyAttestation,
+  verifyKeyAttestation,
+} from './key-attestation.js'
+import { made, wireObject } from './make-message.js'
 
 /** Header `typ` of a key proof. Source: OpenID4VCI 1.0, Appendix F.1. */
 export const KEY_PROOF_TYP = 'openid4vci-proof+jwt'
+
+const CODE = 'invalid_proof'
+const FUTURE_TOLERANCE_SECONDS = 60
 
 /**
  * What a wallet puts into a key proof.
@@ -55,10 +64,17 @@ export interface KeyProofFacts {
  *
  * @param signer Holds the key the credential will be bound to.
  * @param now Whole seconds.
+ * @throws {TypeError} `message_refused`: an audience that is no issuer, an empty nonce, or a key attestation
+ *   that does not expire, answers another nonce or does not list the signer's key.
  *
- * Source: OpenID4VCI 1.0, Appendix F.1.
+ * Source: OpenID4VCI 1.0, Appendices D.1 and F.1.
  */
-export function createKeyProof(facts: KeyProofFacts, signer: Signer, now: NumericDate): Promise<string> {
+export async function createKeyProof(
+  facts: KeyProofFacts,
+  signer: Signer,
+  now: NumericDate,
+): Promise<string> {
+  made(facts, () => checkFacts(facts, signer))
   const header = wireObject({
     typ: KEY_PROOF_TYP,
     jwk: wireObject({ ...bareJwk(signer.publicJwk) }),
@@ -66,6 +82,22 @@ export function createKeyProof(facts: KeyProofFacts, signer: Signer, now: Numeri
   })
   const payload = wireObject({ iss: facts.clientId, aud: facts.audience, iat: now, nonce: facts.nonce })
   return signJws({ header, payload }, signer)
+}
+
+function checkFacts({ audience, nonce, keyAttestation }: KeyProofFacts, signer: Signer): void {
+  if (!isCredentialIssuerIdentifier(audience)) {
+    throw new ProtocolError(CODE, 'The audience of a key proof is a Credential Issuer Identifier.')
+  }
+  if (nonce === '') throw new ProtocolError(CODE, 'An empty c_nonce proves nothing. Leave it out.')
+  if (keyAttestation === undefined) return
+  const stated = readKeyAttestation(keyAttestation)
+  if (!stated.expires) throw new ProtocolError(CODE, 'A key attestation inside a jwt proof must have an exp.')
+  if (stated.nonce !== nonce) {
+    throw new ProtocolError(CODE, 'The key attestation must carry the c_nonce of the proof.')
+  }
+  if (!attests(stated, signer.publicJwk)) {
+    throw new ProtocolError(CODE, 'The key attestation must list the key that signs the proof.')
+  }
 }
 
 /**
@@ -103,9 +135,6 @@ export interface VerifiedKeyProof {
   /** The attestation it carried, when one was read. */
   readonly keyAttestation?: KeyAttestation | undefined
 }
-
-const CODE = 'invalid_proof'
-const FUTURE_TOLERANCE_SECONDS = 60
 
 /**
  * Verifies one key proof.

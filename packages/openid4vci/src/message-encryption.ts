@@ -9,7 +9,6 @@
  * @module
  */
 import {
-  configurationError,
   decodeUtf8,
   type JsonObject,
   type JsonValue,
@@ -31,7 +30,7 @@ import {
   parsePublicJwk,
 } from '@attache/keys'
 import type { RequestEncryptionOffer, ResponseEncryptionOffer } from './issuer-metadata-document.js'
-import { wireObject } from './make-message.js'
+import { made, wireObject } from './make-message.js'
 import { openMembers, optional, readersFor, refusal, required } from './read-members.js'
 
 /** Media type of an encrypted message. Source: OpenID4VCI 1.0, section 10. */
@@ -54,10 +53,14 @@ const read = readersFor(CODE)
 /**
  * Makes the request member `credential_response_encryption`.
  *
+ * @throws {TypeError} `message_refused`: not a public P-256 key whose `alg` is ECDH-ES.
+ *
  * Source: OpenID4VCI 1.0, section 8.2.
  */
 export function makeResponseEncryption(encryption: ResponseEncryption): JsonObject {
-  return { jwk: wireObject({ ...encryption.jwk }), enc: encryption.enc }
+  const { jwk, enc } = encryption
+  const offer = { algValues: ['ECDH-ES'], encValues: [enc], required: true }
+  return made({ jwk: wireObject({ ...jwk }), enc }, (wire) => parseResponseEncryption(wire, offer))
 }
 
 /**
@@ -123,7 +126,7 @@ export function decryptCredentialResponse(
 /**
  * Encrypts the body of a Credential Request to the first usable key of the issuer (the wallet's half).
  *
- * @throws {TypeError} `message_refused`: the issuer publishes no key or encryption that is usable here.
+ * @throws {ProtocolError} `encryption`: the issuer publishes no key or encryption that is usable here.
  *
  * Source: OpenID4VCI 1.0, section 10.
  */
@@ -133,7 +136,7 @@ export function encryptCredentialRequest(body: JsonObject, offer: RequestEncrypt
     offer.encValues,
   )
   if (chosen === undefined) {
-    throw configurationError('message_refused', 'The issuer publishes no encryption key that is usable here.')
+    throw new ProtocolError('encryption', 'The issuer publishes no encryption key that is usable here.')
   }
   return encryptJwe(utf8(JSON.stringify(body)), chosen)
 }

@@ -8,12 +8,20 @@
  *
  * @module
  */
-import { type JsonObject, member, type NumericDate, ProtocolError, VerificationError } from '@attache/core'
+import {
+  configurationError,
+  type JsonObject,
+  member,
+  type NumericDate,
+  ProtocolError,
+  VerificationError,
+} from '@attache/core'
 import {
   checkTimes,
   type JwsAlgorithm,
   parseJws,
   parseX5c,
+  requireOwnChain,
   type Signer,
   signJws,
   type TrustAnchors,
@@ -22,7 +30,7 @@ import {
 } from '@attache/keys'
 import { parseIssuerMetadata } from './issuer-metadata.js'
 import type { IssuerMetadata } from './issuer-metadata-document.js'
-import { wireObject } from './make-message.js'
+import { made, wireObject } from './make-message.js'
 
 /** Header `typ` of signed metadata. Source: OpenID4VCI 1.0, section 12.2.3. */
 export const SIGNED_METADATA_TYP = 'openidvci-issuer-metadata+jwt'
@@ -34,15 +42,22 @@ const MAX_BYTES = 262_144
  *
  * @param metadata The unsigned document; every member becomes a top-level claim.
  * @param signer Its certificate chain goes into `x5c`.
+ * @throws {TypeError} `message_refused`: not issuer metadata, or an expiry that is over. `self_signed`,
+ *   `x5c_anchor`, `x5c_key_mismatch`, `x5c_malformed`: a chain that must not be sent.
  *
- * Source: OpenID4VCI 1.0, section 12.2.3.
+ * Source: OpenID4VCI 1.0, section 12.2.3; HAIP 1.0, section 4.1.
  */
-export function createSignedMetadata(
+export async function createSignedMetadata(
   metadata: JsonObject,
   signer: Signer,
   times: { readonly now: NumericDate; readonly expiresAt?: NumericDate | undefined },
 ): Promise<string> {
+  requireOwnChain(signer.x5c ?? [], signer.publicJwk)
+  if (times.expiresAt !== undefined && times.expiresAt <= times.now) {
+    throw configurationError('message_refused', 'Signed metadata must expire after they are made.')
+  }
   const sub = member(metadata, 'credential_issuer') ?? ''
+  made(metadata, (document) => parseIssuerMetadata(document, { credentialIssuer: String(sub) }))
   const payload = { ...metadata, ...wireObject({ sub, iat: times.now, exp: times.expiresAt }) }
   return signJws({ header: wireObject({ typ: SIGNED_METADATA_TYP, x5c: signer.x5c }), payload }, signer)
 }
