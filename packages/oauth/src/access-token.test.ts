@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { ProtocolError } from '@attache/core'
 import {
   createSoftwareSigner,
@@ -7,6 +8,7 @@ import {
   type Signer,
   signJws,
 } from '@attache/keys'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   type AccessTokenClaims,
@@ -16,6 +18,7 @@ import {
 } from './access-token.js'
 import { requireBoundKey } from './authorization-request.js'
 import { createIntrospectionResponse, parseIntrospectionResponse } from './introspection.js'
+import { jsonMembers } from './message-members.js'
 import { parsePresentedToken, requireConfirmation } from './protected-request.js'
 import { createTokenResponse, parseTokenResponse } from './token-response.js'
 
@@ -88,6 +91,37 @@ describe('access tokens', () => {
     const { header, payload } = parseJws(await createAccessToken(token, issuer))
     const text = await signJws({ header, payload: { ...payload, ...change } }, issuer)
     expect(refusal(text)).toBe('invalid_token')
+  })
+
+  test('no algorithm confusion: none, or a MAC made with the public key', async () => {
+    const [, body = ''] = (await createAccessToken(token, issuer)).split('.')
+    const forge = (alg: string) => {
+      const header = Buffer.from(JSON.stringify({ typ: 'at+jwt', alg, kid: issuer.kid })).toString(
+        'base64url',
+      )
+      const mac = createHmac('sha256', JSON.stringify(issuer.publicJwk)).update(`${header}.${body}`)
+      return `${header}.${body}.${mac.digest('base64url')}`
+    }
+    for (const alg of ['none', 'HS256', 'ES256', 'ES256K', 'PS256'])
+      expect(refusal(forge(alg))).toBe('invalid_token')
+  })
+
+  test('any claims come back as they were said', async () => {
+    const claims = fc.dictionary(fc.stringMatching(/^x_[a-z]{1,8}$/), fc.jsonValue({ maxDepth: 2 }), {
+      maxKeys: 4,
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        claims,
+        fc.string({ minLength: 1 }),
+        fc.string({ minLength: 1 }),
+        async (further, subject, jti) => {
+          const said = { ...token, subject, jti, claims: jsonMembers(JSON.parse(JSON.stringify(further))) }
+          expect(verifyAccessToken(await createAccessToken(said, issuer), expected, NOW)).toEqual(said)
+        },
+      ),
+      { seed: 17, numRuns: 50 },
+    )
   })
 
   test('is not made with a further claim that has the name of its own', () => {

@@ -156,7 +156,7 @@ describe('client attestation', () => {
     expect(refusalOf(expired).code).toBe('invalid_client')
   })
 
-  test('one older than the policy allows is answered with use_fresh_attestation [ABCA-A-09]', async () => {
+  test('one older than the policy allows is answered with use_fresh_attestation [ABCA-A-09] [VCI-I-WA-09]', async () => {
     const attestation = await attest()
     const at = async (now: number) => ({
       attestation,
@@ -210,6 +210,89 @@ describe('client attestation', () => {
     expect(() => requireBoundKey(first.instanceJkt, other.instanceJkt)).toThrow(
       expect.objectContaining({ code: 'invalid_grant' }),
     )
+  })
+
+  const attestationMembers: readonly (readonly [string, JsonObject])[] = [
+    ['no sub', { sub: null }],
+    ['an empty sub', { sub: '' }],
+    ['no exp', { exp: null }],
+    ['exp in milliseconds', { exp: (NOW + 60) * 1000 }],
+    ['nbf far ahead', { nbf: NOW + 61 }],
+    ['iat far ahead', { iat: NOW + 61 }],
+    ['no cnf', { cnf: null }],
+    ['cnf without a jwk', { cnf: { jkt: 'x' } }],
+    ['cnf with a private key', { cnf: { jwk: { ...instance.publicJwk, d: 'AA' } } }],
+    ['cnf with a secret key', { cnf: { jwk: { kty: 'oct', k: 'AA' } } }],
+    ['another iss', { iss: 'https://other.example' }],
+  ]
+  test.each(attestationMembers)(
+    'an attestation with %s is refused, alone of all members [VCI-I-WA-02] [ABCA-A-07]',
+    async (_, change) => {
+      const { header, payload } = parseJws(await attest({ issuer: 'https://provider.example' }))
+      const tolerated = { ...payload, nbf: NOW + 10, unknown: { a: 1 } }
+      const good = await signJws({ header, payload: tolerated }, attester)
+      expect(verifyClientAttestation(await present({ attestation: good }), expected, NOW).clientId).toBe(
+        'agent-17',
+      )
+      const bad = await signJws({ header, payload: { ...tolerated, ...change } }, attester)
+      expect(refusalOf(await present({ attestation: bad })).code).toBe('invalid_client')
+    },
+  )
+
+  test('neither JWT is taken with none, a MAC or an algorithm that is not listed [ABCA-A-05] [ABCA-P-03] [VCI-I-WA-05]', async () => {
+    const presented = await present()
+    const relabel = (text: string | null | undefined, change: object) => {
+      const [head = '', body = '', signature = ''] = (text ?? '').split('.')
+      const header: unknown = JSON.parse(Buffer.from(head, 'base64url').toString())
+      return `${Buffer.from(JSON.stringify(Object.assign({}, header, change))).toString('base64url')}.${body}.${signature}`
+    }
+    for (const change of [
+      { alg: 'none' },
+      { alg: 'HS256' },
+      { alg: 'ES384' },
+      { typ: 'JWT' },
+      { crit: ['a'] },
+    ]) {
+      const [attestation, pop] = [relabel(presented.attestation, change), relabel(presented.pop, change)]
+      expect(refusalOf({ ...presented, attestation }).code).toBe('invalid_client')
+      expect(refusalOf({ ...presented, pop }).code).toBe('invalid_client')
+    }
+    const ed25519 = createSoftwareSigner(generatePrivateJwk('EdDSA'))
+    const attestation = await attest({ instanceKey: ed25519.publicJwk })
+    const foreign = await present({ attestation, pop: await prove({}, ed25519) })
+    expect(refusalOf(foreign).code).toBe('invalid_client')
+    const policy = { ...expected, algorithms: ['ES256', 'EdDSA'] as const }
+    expect(verifyClientAttestation(foreign, policy, NOW).instanceJkt).toBe(ed25519.kid)
+  })
+
+  test('wrong audience, issuer, key or client each fail; three PoPs have three jti [VCI-I-WA-04] [VCI-W-WA-05]', async () => {
+    for (const change of [
+      { pop: await prove({ audience: `${AUDIENCE}/token` }) },
+      { pop: await prove({ clientId: 'agent-18' }) },
+      { pop: await prove({}, attester) },
+      { clientId: 'agent-18' },
+    ]) {
+      expect(refusalOf(await present(change)).code).toBe('invalid_client')
+    }
+    const pops = [
+      await prove({ clientId: 'agent-17' }),
+      await prove({ clientId: 'agent-17' }),
+      await prove({ clientId: 'agent-17' }),
+    ]
+    const payloads = pops.map((pop) => parseJws(pop).payload)
+    expect(new Set(payloads.map(({ jti }) => jti)).size).toBe(3)
+    for (const { iss, aud, iat } of payloads)
+      expect({ iss, aud, iat }).toEqual({ iss: 'agent-17', aud: AUDIENCE, iat: NOW })
+  })
+
+  test('a clock eight seconds ahead is fine, one that is a minute ahead or ten minutes behind is not [VCI-I-WA-06]', async () => {
+    const at = (now: number) => createClientAttestationPop({ audience: AUDIENCE }, instance, { now, random })
+    expect(verifyClientAttestation(await present({ pop: await at(NOW + 8) }), expected, NOW).clientId).toBe(
+      'agent-17',
+    )
+    for (const now of [NOW + 61, NOW - 600]) {
+      expect(refusalOf(await present({ pop: await at(now) })).code).toBe('invalid_client')
+    }
   })
 
   const popMembers: readonly (readonly [string, JsonObject])[] = [

@@ -24,7 +24,7 @@ import {
   replayedProof,
   verifyDpopProof,
 } from './dpop.js'
-import { OAUTH_ERRORS } from './errors.js'
+import { OAUTH_ERRORS, PROTECTED_RESOURCE_ERRORS } from './errors.js'
 import { createServerNonces } from './server-nonces.js'
 import { externalUrl } from './target-uri.js'
 
@@ -120,6 +120,53 @@ describe('verifyDpopProof', () => {
       )
     },
   )
+
+  test('tolerates further header members and claims, and means exp and nbf when they are there [VCI-I-DP-01]', async () => {
+    const payload = { jti: 'a', htm: 'POST', htu: expected.url, iat: NOW, foo: { bar: 1 } }
+    const header = { typ: 'dpop+jwt', jwk: { ...signer.publicJwk, foo: 'bar' }, foo: 'bar' }
+    const verify = async (change: JsonObject) =>
+      verifyDpopProof(await signJws({ header, payload: { ...payload, ...change } }, signer), expected, NOW)
+        .jti
+    expect(await verify({ exp: NOW + 60, nbf: NOW - 60 })).toBe('a')
+    for (const change of [{ exp: NOW - 61 }, { nbf: NOW + 61 }, { exp: 'soon' }]) {
+      await expect(verify(change)).rejects.toMatchObject({ code: 'invalid_dpop_proof' })
+    }
+    expect([OAUTH_ERRORS.invalid_dpop_proof, PROTECTED_RESOURCE_ERRORS.invalid_dpop_proof]).toEqual([
+      400, 401,
+    ])
+  })
+
+  test('each change of the header alone is refused [DPOP-S-04] [DPOP-S-05] [DPOP-S-07]', async () => {
+    const other = createSoftwareSigner(generatePrivateJwk('EdDSA'))
+    const [head = '', body = '', signature = ''] = (await prove()).split('.')
+    const good: unknown = JSON.parse(Buffer.from(head, 'base64url').toString())
+    for (const change of [
+      { typ: undefined },
+      { typ: 'JWT' },
+      { typ: 'DPOP+JWT' },
+      { typ: 'application/dpop+jwt' },
+      { typ: 'kb+jwt' },
+      { typ: 'at+jwt' },
+      { alg: 'none' },
+      { alg: 'HS256' },
+      { alg: 'ES256K' },
+      { alg: 'EdDSA' },
+      { alg: 'RS256' },
+      { alg: undefined },
+      { jwk: undefined },
+      { jwk: other.publicJwk },
+      { jwk: { ...signer.publicJwk, d: 'AA' } },
+      { jwk: { kty: 'oct', k: 'AA' } },
+      { crit: ['exp'] },
+      { b64: false },
+    ]) {
+      const header = Buffer.from(JSON.stringify(Object.assign({}, good, change))).toString('base64url')
+      const changed = `${header}.${body}.${signature}`
+      expect(() => verifyDpopProof(changed, expected, NOW), JSON.stringify(change)).toThrow(
+        expect.objectContaining({ code: 'invalid_dpop_proof' }),
+      )
+    }
+  })
 
   test('takes a proof of 60 seconds back and 10 ahead, and none beyond [DPOP-S-12]', async () => {
     const proof = await prove()

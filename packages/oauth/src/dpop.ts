@@ -25,6 +25,7 @@ import {
 } from '@attache/core'
 import {
   bareJwk,
+  checkTimes,
   digest,
   type JwsAlgorithm,
   jwkThumbprint,
@@ -170,23 +171,19 @@ export function replayedProof(): ProtocolError {
 
 function parseProof(proof: string | null | undefined): ParsedJws {
   if (proof === null || proof === undefined) throw refused('The DPoP header field is missing.')
-  try {
-    return parseJws(proof, { maxBytes: MAX_PROOF_BYTES, maxDepth: 4 })
-  } catch (cause) {
-    throw refused('Send exactly one DPoP header field with one compact JWS.', cause)
-  }
+  return refusing('Send exactly one DPoP header field with one compact JWS.', () =>
+    parseJws(proof, { maxBytes: MAX_PROOF_BYTES, maxDepth: 4 }),
+  )
 }
 
 function verifySignature(jws: ParsedJws, algorithms: readonly JwsAlgorithm[]): PublicJwk {
   const jwk = member(jws.header, 'jwk')
   if (!isJsonObject(jwk)) throw refused('The DPoP proof carries no jwk.')
-  try {
+  return refusing('The type, algorithm, key or signature of the DPoP proof is not accepted.', () => {
     const key = parsePublicJwk(jwk)
     verifyJws(jws, { typ: TYP, algorithms, key })
     return key
-  } catch (cause) {
-    throw refused('The type, algorithm, key or signature of the DPoP proof is not accepted.', cause)
-  }
+  })
 }
 
 function verifyClaims(
@@ -208,6 +205,8 @@ function verifyClaims(
   if (iat < now - (expected.maxAgeSeconds ?? 60) || iat > now + (expected.maxAheadSeconds ?? 10)) {
     throw refused('The DPoP proof is too old or from the future. Check the clock and make a new one.')
   }
+  // Neither claim is asked for; one that is there is meant (RFC 7519, sections 4.1.4 and 4.1.5).
+  refusing('The DPoP proof is expired or not valid yet.', () => checkTimes(payload, now))
   verifyTokenHash(member(payload, 'ath'), expected.accessToken)
   return { jti, iat }
 }
@@ -230,6 +229,14 @@ function verifyNonce(
   throw new ProtocolError('use_dpop_nonce', 'Make a new DPoP proof with the nonce of this answer.', {
     headers: { 'DPoP-Nonce': nonces.issue(now) },
   })
+}
+
+function refusing<T>(description: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw refused(description, cause)
+  }
 }
 
 function refused(description: string, cause?: unknown): ProtocolError {
