@@ -5,6 +5,8 @@
  */
 export type { JwsAlgorithm } from './algorithms.js'
 export { isJwsAlgorithm, parseAlgorithms } from './algorithms.js'
+export type { CertificateNames } from './certificate-names.js'
+export { certificateNames } from './certificate-names.js'
 export type {
   CertificateAuthority,
   CertificateAuthorityOptions,
