@@ -3,9 +3,6 @@ import { deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { chooseEncryptionKey, createDecryptionKey, generateDecryptionKey } from './decryption-key.js'
 import { decryptJwe, encryptJwe } from './jwe.js'
-import { agreeOnKey } from './jwe-content.js'
-import { publicKeyObject } from './jwk.js'
-import { importPrivateJwk } from './private-jwk.js'
 
 type JsonObject = Awaited<ReturnType<typeof decryptJwe>>['header']
 
@@ -38,30 +35,6 @@ describe('encryptJwe and decryptJwe', () => {
     await expect(decryptJwe(jwe, { ...expected, keys: [other] })).rejects.toMatchObject({
       code: 'jwe_key_unknown',
     })
-  })
-
-  test('derive the key that RFC 7518, Appendix C, prints', () => {
-    const bob = importPrivateJwk({
-      kty: 'EC',
-      crv: 'P-256',
-      x: 'weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ',
-      y: 'e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck',
-      d: 'VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw',
-    })
-    const epk = {
-      kty: 'EC' as const,
-      crv: 'P-256',
-      x: 'gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0',
-      y: 'SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps',
-    }
-    const derived = agreeOnKey({
-      privateKey: bob.keyObject,
-      publicKey: publicKeyObject(epk),
-      enc: 'A128GCM',
-      partyUInfo: utf8('Alice'),
-      partyVInfo: utf8('Bob'),
-    })
-    expect(encodeBase64url(derived)).toBe('VqqN6vgjbSBcIijNcacQGg')
   })
 
   test('take the only key for a message without kid, and none of several', async () => {
