@@ -64,7 +64,34 @@ export interface IssuerServerConfiguration {
     readonly size?: number | undefined
     readonly cacheSeconds?: number | undefined
   }
-  readonly lifetimes: Readonly<Partial<Record<'offer' | 'accessToken' | 'cNonce' | 'keyProof', number>>>
+  /** PEM file with the anchors of key attestations. */
+  readonly keyAttesters?: string | undefined
+  readonly notifications: boolean
+  readonly signedMetadata: boolean
+  readonly refreshTokenSeconds?: number | undefined
+  /** Keys are files with private JWKs on P-256. */
+  readonly encryption?:
+    | {
+        readonly keys: readonly string[]
+        readonly encValues: readonly ('A128GCM' | 'A256GCM')[]
+        readonly requestRequired: boolean
+        readonly response: 'off' | 'offered' | 'required'
+      }
+    | undefined
+  /** Who may approve in the authorization code flow. With `owner`: for the agents of that employee only. */
+  readonly operators: readonly {
+    readonly name: string
+    readonly passwordFile: string
+    readonly owner?: string | undefined
+  }[]
+  readonly lifetimes: Readonly<
+    Partial<
+      Record<
+        'offer' | 'accessToken' | 'cNonce' | 'keyProof' | 'transaction' | 'interval' | 'requestUri' | 'code',
+        number
+      >
+    >
+  >
   readonly display?: readonly { readonly name: string; readonly locale?: string | undefined }[] | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
@@ -142,12 +169,34 @@ function configurationSchema() {
       size: z.int().min(1).optional(),
       cacheSeconds: z.int().min(0).optional(),
     }),
+    keyAttesters: file.optional(),
+    notifications: z.boolean().default(false),
+    signedMetadata: z.boolean().default(false),
+    refreshTokenSeconds: seconds.max(31_536_000).optional(),
+    encryption: z
+      .strictObject({
+        keys: z.array(file).min(1),
+        encValues: z
+          .array(z.enum(['A128GCM', 'A256GCM']))
+          .min(1)
+          .default(['A128GCM', 'A256GCM']),
+        requestRequired: z.boolean().default(false),
+        response: z.enum(['off', 'offered', 'required']).default('offered'),
+      })
+      .optional(),
+    operators: z
+      .array(z.strictObject({ name: z.string().min(1), passwordFile: file, owner: z.string().optional() }))
+      .default([]),
     lifetimes: z
       .strictObject({
         offer: seconds.max(86_400).optional(),
         accessToken: seconds.max(3600).optional(),
         cNonce: seconds.max(3600).optional(),
         keyProof: seconds.max(3600).optional(),
+        transaction: seconds.max(31_536_000).optional(),
+        interval: seconds.max(86_400).optional(),
+        requestUri: seconds.max(599).optional(),
+        code: seconds.max(60).optional(),
       })
       .default({}),
     display: z

@@ -8,7 +8,14 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { decodeBase64url, isJsonObject, parseJson } from '@attache/core'
-import { createSoftwareSigner, privateJwkFromPem, type Signer, x5cFromPem } from '@attache/keys'
+import {
+  createDecryptionKey,
+  createSoftwareSigner,
+  type DecryptionKey,
+  privateJwkFromPem,
+  type Signer,
+  x5cFromPem,
+} from '@attache/keys'
 import type { SigningConfiguration } from './configuration.js'
 import { startUpError, systemFailure } from './start-up-error.js'
 
@@ -19,8 +26,10 @@ export interface ConfiguredFiles {
   signer(signing: SigningConfiguration): Signer
   /** 32 bytes, base64url. */
   sealKey(file: string): { readonly id: string; readonly key: Uint8Array }
-  /** One line of at least 32 characters. */
-  token(file: string): string
+  /** A private JWK on P-256. */
+  decryptionKey(file: string): DecryptionKey
+  /** One line of at least `leastLength` characters. @default 32 */
+  token(file: string, leastLength?: number): string
 }
 
 /** Makes the reader for the files of a configuration that lies in `folder`. */
@@ -44,12 +53,13 @@ export function createConfiguredFiles(folder: string): ConfiguredFiles {
       }
       return { id: fileId(file), key }
     },
-    token: (file) => {
+    decryptionKey: (file) => createDecryptionKey(privateJwk(text(file), path(file))),
+    token: (file, leastLength = 32) => {
       const token = text(file).trim()
-      if (!/^[\x21-\x7e]{32,}$/.test(token)) {
+      if (!/^[\x21-\x7e]+$/.test(token) || token.length < leastLength) {
         throw startUpError(
           'token_malformed',
-          `The token file ${path(file)} must hold at least 32 characters.`,
+          `The file ${path(file)} must hold at least ${leastLength} characters.`,
         )
       }
       return token

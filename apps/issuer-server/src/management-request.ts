@@ -57,6 +57,18 @@ export function parseStatusRequest(body: JsonValue): StatusRequest {
   throw new ProtocolError('invalid_request', 'Name exactly one of agent, owner and id.')
 }
 
+/** Reads the body of `POST /manage/v1/deferred`. @throws {ProtocolError} `invalid_request`. */
+export function parseDecisionRequest(body: JsonValue): {
+  readonly id: string
+  readonly decision: 'approved' | 'denied'
+} {
+  const parsed = z
+    .strictObject({ id: z.string().min(1), decision: z.enum(['approved', 'denied']) })
+    .safeParse(body)
+  if (!parsed.success) throw malformed(parsed.error)
+  return parsed.data
+}
+
 function malformed(error: z.ZodError): ProtocolError {
   const [issue] = error.issues
   const path = issue?.path.join('.') ?? ''

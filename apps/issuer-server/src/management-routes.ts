@@ -28,10 +28,11 @@ import {
   ISSUER_MANAGEMENT_ERRORS,
   type Issuer,
   type RegisterEntry,
+  type WaitingCredential,
 } from '@attache/issuer'
 import { makeCredentialOffer } from '@attache/openid4vci'
 import { type CsvRows, parseCsvRows } from './csv-rows.js'
-import { parseOfferRequest, parseStatusRequest } from './management-request.js'
+import { parseDecisionRequest, parseOfferRequest, parseStatusRequest } from './management-request.js'
 
 /** What the management API works with. */
 export interface ManagementDeps {
@@ -70,6 +71,15 @@ export function managementRoutes(deps: ManagementDeps): readonly Route[] {
       const { query, status } = parseStatusRequest(await body(request))
       const changed = await issuer.changeStatus(query, status)
       return json(200, { changed: changed.map((entry) => entry.id), status }, NO_STORE)
+    }),
+    guarded(deps, 'GET', 'deferred', async () => {
+      const waiting = await issuer.listDeferred()
+      return json(200, { deferred: waiting.map(waitingBody) }, NO_STORE)
+    }),
+    guarded(deps, 'POST', 'deferred', async (request) => {
+      const { id, decision } = parseDecisionRequest(await body(request))
+      await issuer.decideDeferred(id, decision)
+      return json(200, { id, decision }, NO_STORE)
     }),
     guarded(deps, 'GET', 'credentials', async (request) => {
       const after = new URL(request.url).searchParams.get('after') ?? undefined
@@ -131,4 +141,9 @@ function entryBody(entry: RegisterEntry): JsonObject {
     expires_at: entry.expiresAt,
     status_list: entry.status,
   }
+}
+
+function waitingBody(waiting: WaitingCredential): JsonObject {
+  const { id, agent, template, state, requestedAt } = waiting
+  return { id, agent, template, state, requested_at: requestedAt }
 }

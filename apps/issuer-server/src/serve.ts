@@ -15,6 +15,7 @@ import { type IssuerServerConfiguration, parseConfiguration } from './configurat
 import { type ConfiguredFiles, createConfiguredFiles, readText } from './files.js'
 import { type RunningListener, startListener } from './https-listener.js'
 import { managementRoutes } from './management-routes.js'
+import { createOperatorSignIn, type Operator } from './operator-sign-in.js'
 import { createPinoLog } from './pino-log.js'
 
 /** A server that is up. */
@@ -77,7 +78,8 @@ async function listen(
   const directory = createDirectory({ store, tenant })
   const statusLists = createStatusLists(statusListOptions(configuration), { ...shared, signer: statusSigner })
   const seal = createSeal(configuration.sealKeys.map(files.sealKey), { random })
-  const issuer = createIssuer(options, { ...shared, signer, claims: directory, statusLists, seal })
+  const signIn = createOperatorSignIn(operators(configuration, files), directory)
+  const issuer = createIssuer(options, { ...shared, signer, claims: directory, statusLists, seal, signIn })
 
   const token = files.token(configuration.management.tokenFile)
   const management = managementRoutes({ issuer, directory, token, clock, random, log })
@@ -114,7 +116,26 @@ function issuerOptions(configuration: IssuerServerConfiguration, files: Configur
     batchSize: configuration.batchSize,
     display: configuration.display,
     lifetimes: configuration.lifetimes,
+    keyAttesters:
+      configuration.keyAttesters === undefined
+        ? undefined
+        : createAnchors('keyAttesters', [files.text(configuration.keyAttesters)]),
+    notifications: configuration.notifications,
+    signedMetadata: configuration.signedMetadata,
+    refreshTokenSeconds: configuration.refreshTokenSeconds,
+    encryption: configuration.encryption && {
+      ...configuration.encryption,
+      keys: configuration.encryption.keys.map(files.decryptionKey),
+    },
   }
+}
+
+function operators(configuration: IssuerServerConfiguration, files: ConfiguredFiles): readonly Operator[] {
+  return configuration.operators.map(({ name, passwordFile, owner }) => ({
+    name,
+    password: files.token(passwordFile, 12),
+    owner,
+  }))
 }
 
 function clientAuthentication(

@@ -30,6 +30,8 @@ export interface ImportReport {
 export interface Directory extends ClaimsSource {
   importPeople(rows: readonly ImportRow[], now: NumericDate): Promise<ImportReport>
   importAgents(rows: readonly ImportRow[], now: NumericDate): Promise<ImportReport>
+  /** Ids of the agents, of one owner or of all; not more than 1000. */
+  listAgents(owner?: string): Promise<readonly string[]>
 }
 
 /** Makes the directory of one tenant. @param deps.tenant As in the issuer's options; default `default`. */
@@ -70,6 +72,12 @@ export function createDirectory(deps: { readonly store: Store; readonly tenant?:
         }
       }
       return { imported, refused }
+    },
+
+    async listAgents(owner) {
+      const entries = await store.list(keys.of('agent', ''))
+      const agents = entries.map(({ value }) => migrateAgentRecord(value))
+      return agents.filter((each) => owner === undefined || each.owner === owner).map(({ agent }) => agent)
     },
 
     async find(agentId, now) {

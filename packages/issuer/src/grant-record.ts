@@ -41,6 +41,16 @@ export type AccessTokenRecord = {
   readonly expiresAt: NumericDate
 }
 
+/** A stored refresh token. */
+export type RefreshTokenRecord = { readonly v: 1; readonly grantId: string; readonly expiresAt: NumericDate }
+
+/** Reads a stored refresh token. */
+export function migrateRefreshTokenRecord(value: JsonValue): RefreshTokenRecord {
+  return z
+    .object({ v: z.literal(1), grantId: z.string(), expiresAt: z.number() })
+    .parse(checkRecordVersion(value))
+}
+
 /** Reads a stored grant. */
 export function migrateGrantRecord(value: JsonValue): GrantRecord {
   return z

@@ -17,7 +17,7 @@ import {
 } from '@attache/core'
 import type { TokenResponse } from '@attache/oauth'
 import type { AuthenticatedClient } from './authenticate-client.js'
-import type { AccessTokenRecord, GrantedDataset, GrantRecord } from './grant-record.js'
+import type { AccessTokenRecord, GrantedDataset, GrantRecord, RefreshTokenRecord } from './grant-record.js'
 import type { RecordKeys } from './stored-record.js'
 
 /** What is granted, and to whom. */
@@ -34,6 +34,8 @@ export interface GrantedTokens {
   readonly response: TokenResponse
   readonly steps: readonly StoreStep[]
   readonly grant: GrantRecord
+  /** When the last of the tokens ends. */
+  readonly expiresAt: NumericDate
 }
 
 /** What making tokens needs. */
@@ -41,6 +43,8 @@ export interface GrantTokensDeps {
   readonly keys: RecordKeys
   readonly random: Random
   readonly accessTokenSeconds: number
+  /** Undefined: no refresh tokens. */
+  readonly refreshTokenSeconds: number | undefined
 }
 
 // A token that is not bound to a key must not live longer (OpenID4VCI 13.10).
@@ -59,11 +63,33 @@ export function grantTokens(facts: NewGrant, deps: GrantTokensDeps): GrantedToke
     grantedAt: facts.now,
   }
   const token = accessToken(grant, facts, deps)
-  const expiresAt = token.expiresAt
+  const refresh = refreshToken(grant, facts.now, deps)
+  const expiresAt = refresh?.expiresAt ?? token.expiresAt
   return {
-    response: token.response,
-    steps: [{ op: 'put', key: deps.keys.of('grant', grant.id), value: grant, expiresAt }, token.step],
+    response: { ...token.response, refreshToken: refresh?.text },
+    steps: [
+      { op: 'put', key: deps.keys.of('grant', grant.id), value: grant, expiresAt },
+      token.step,
+      ...(refresh ? [refresh.step] : []),
+    ],
     grant,
+    expiresAt,
+  }
+}
+
+function refreshToken(
+  grant: GrantRecord,
+  now: NumericDate,
+  deps: GrantTokensDeps,
+): { readonly text: string; readonly step: StoreStep; readonly expiresAt: NumericDate } | undefined {
+  if (deps.refreshTokenSeconds === undefined) return undefined
+  const text = randomText(deps.random)
+  const expiresAt = now + deps.refreshTokenSeconds
+  const value: RefreshTokenRecord = { v: 1, grantId: grant.id, expiresAt }
+  return {
+    text,
+    expiresAt,
+    step: { op: 'put', key: deps.keys.hashed('refresh-token', text), value, expiresAt },
   }
 }
 

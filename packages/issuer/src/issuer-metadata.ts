@@ -76,13 +76,17 @@ export function authorizationServerMetadataOf(
 ): JsonObject {
   const { clientAuthentication: authentication } = options
   const attestation = authentication.method === 'attestation'
+  const code = options.grants.includes('authorization_code')
+  const grants = options.grants.map((grant) =>
+    grant === 'pre-authorized_code' ? PRE_AUTHORIZED_CODE_GRANT : grant,
+  )
   return createAuthorizationServerMetadata({
     issuer: options.credentialIssuer,
     tokenEndpoint: urls.token,
+    ...(code ? codeFlow(urls) : {}),
     challengeEndpoint: attestation && authentication.challenges ? urls.challenge : undefined,
-    grantTypesSupported: options.grants.map((grant) =>
-      grant === 'pre-authorized_code' ? PRE_AUTHORIZED_CODE_GRANT : grant,
-    ),
+    grantTypesSupported: options.refreshTokenSeconds === undefined ? grants : [...grants, 'refresh_token'],
+    scopesSupported: options.templates.map((template) => template.scope),
     tokenEndpointAuthMethodsSupported: attestation ? ['attest_jwt_client_auth'] : ['none'],
     clientAttestationSigningAlgValuesSupported: attestation ? algorithms : undefined,
     clientAttestationPopSigningAlgValuesSupported: attestation ? algorithms : undefined,
@@ -91,4 +95,15 @@ export function authorizationServerMetadataOf(
     preAuthorizedGrantAnonymousAccessSupported:
       authentication.method === 'none' && authentication.anonymousAccess,
   })
+}
+
+function codeFlow(urls: EndpointUrls) {
+  return {
+    authorizationEndpoint: urls.authorization,
+    pushedAuthorizationRequestEndpoint: urls.pushedAuthorizationRequest,
+    requirePushedAuthorizationRequests: true,
+    responseTypesSupported: ['code'],
+    codeChallengeMethodsSupported: ['S256'],
+    authorizationResponseIssParameterSupported: true,
+  }
 }

@@ -21,6 +21,7 @@ import type { Display, TransactionCodeInput } from '@attache/openid4vci'
 import type { StatusLists } from '@attache/status-list'
 import type { ClaimsSource } from './claims-source.js'
 import type { CredentialTemplate } from './credential-template.js'
+import type { SignIn } from './sign-in.js'
 
 /** The grants an issuer can offer. */
 export type OfferedGrant = 'pre-authorized_code' | 'authorization_code'
@@ -123,6 +124,8 @@ export interface IssuerDeps {
   /** Knows what to write into credentials. */
   readonly claims: ClaimsSource
   readonly statusLists: StatusLists
+  /** Needed for the authorization code grant. */
+  readonly signIn?: SignIn | undefined
   /** Seals nonces and challenges. */
   readonly seal: Seal
   readonly clock: Clock

@@ -8,10 +8,10 @@
  *
  * @module
  */
-import { configurationError, type Log } from '@attache/core'
+import { configurationError } from '@attache/core'
 import type { Signer } from '@attache/keys'
 import { isCredentialIssuerIdentifier } from '@attache/openid4vci'
-import type { IssuerOptions } from './issuer-options.js'
+import type { IssuerDeps, IssuerOptions } from './issuer-options.js'
 
 /**
  * Checks the options.
@@ -20,7 +20,10 @@ import type { IssuerOptions } from './issuer-options.js'
  *   `issuer_key_attestations`,
  *   `issuer_haip`, `issuer_type_metadata`: which rule is broken.
  */
-export function checkIssuerOptions(options: IssuerOptions, signer: Signer, log: Log): void {
+export function checkIssuerOptions(
+  options: IssuerOptions,
+  deps: Pick<IssuerDeps, 'signer' | 'signIn' | 'log'>,
+): void {
   if (!isCredentialIssuerIdentifier(options.credentialIssuer)) {
     throw configurationError(
       'issuer_identifier',
@@ -31,9 +34,12 @@ export function checkIssuerOptions(options: IssuerOptions, signer: Signer, log: 
   if (options.grants.length === 0) throw configurationError('issuer_grants', 'Name at least one grant.')
   checkProtection(options)
   checkKeyAttestations(options)
-  if (options.mode === 'haip') checkHaip(options, signer)
+  if (options.grants.includes('authorization_code') && deps.signIn === undefined) {
+    throw configurationError('issuer_grants', 'The authorization code grant needs a way to sign in.')
+  }
+  if (options.mode === 'haip') checkHaip(options, deps.signer)
   else if (options.clientAuthentication.method === 'none') {
-    log.warn('issuer.clients_unknown', { advice: 'Set client authentication before real data flows.' })
+    deps.log.warn('issuer.clients_unknown', { advice: 'Set client authentication before real data flows.' })
   }
 }
 

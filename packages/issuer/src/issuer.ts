@@ -9,9 +9,10 @@
  * @module
  */
 import type { NumericDate, Route } from '@attache/core'
-import { createServerNonces, type ServerNonces, type TokenRequest } from '@attache/oauth'
+import { createServerNonces, type ServerNonces } from '@attache/oauth'
 import { type CredentialConfiguration, makeIssuerMetadata } from '@attache/openid4vci'
 import type { StatusName } from '@attache/status-list'
+import { authorizationEndpoint } from './authorization-endpoint.js'
 import { changeStatus } from './change-status.js'
 import { type CreatedOffer, createOffer, type NewOffer } from './create-offer.js'
 import { type CredentialEndpointDeps, credentialEndpoint } from './credential-endpoint.js'
@@ -19,6 +20,8 @@ import type { CredentialTemplate } from './credential-template.js'
 import { decideDeferred, listDeferred, type WaitingCredential } from './decide-deferred.js'
 import { deferredEndpoint } from './deferred-endpoint.js'
 import { type EndpointUrls, endpointUrls } from './endpoint-urls.js'
+import { grantTable } from './grant-table.js'
+import { createInteractions } from './interactions.js'
 import { authorizationServerMetadataOf, configurationOf, issuerMetadataOf } from './issuer-metadata.js'
 import {
   DEFAULT_LIFETIMES,
@@ -32,10 +35,10 @@ import { challengeEndpoint, nonceEndpoint } from './nonce-endpoint.js'
 import { type CredentialNonces, createCredentialNonces } from './nonces.js'
 import { notificationEndpoint } from './notification-endpoint.js'
 import { offerEndpoint } from './offer-endpoint.js'
-import { redeemPreAuthorizedCode } from './redeem-pre-authorized-code.js'
+import { parEndpoint } from './par-endpoint.js'
 import { listEntries, type RegisterEntry, type RegisterQuery } from './register-entry.js'
 import { createRecordKeys, type RecordKeys } from './stored-record.js'
-import { type RedeemGrant, tokenEndpoint } from './token-endpoint.js'
+import { tokenEndpoint } from './token-endpoint.js'
 
 /** An issuer: what it answers, and what its operator can do. */
 export interface Issuer {
@@ -64,7 +67,7 @@ export interface Issuer {
  * Source: OpenID4VCI 1.0, section 12.
  */
 export function createIssuer(options: IssuerOptions, deps: IssuerDeps): Issuer {
-  checkIssuerOptions(options, deps.signer, deps.log)
+  checkIssuerOptions(options, deps)
   const parts = partsOf(options, deps)
   const { keys, templates, urls } = parts
   const { store } = deps
@@ -145,6 +148,7 @@ function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): reado
       issuerMetadata: makeIssuerMetadata(issuerMetadataOf(options, parts.urls, parts.configurations)),
       authorizationServerMetadata: authorizationServerMetadataOf(options, parts.urls, parts.algorithms),
       templates: options.templates,
+      metadataSigner: options.signedMetadata ? deps.signer : undefined,
     }),
     offerEndpoint(shared),
     nonceEndpoint(shared),
@@ -153,8 +157,9 @@ function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): reado
     tokenEndpoint({
       ...shared,
       dpop: clientAuthentication.method === 'none' ? 'optional' : 'required',
-      grants: grantsOf(options, deps, parts),
+      grants: grantTable(options, { ...deps, ...parts }),
     }),
+    ...codeFlowRoutes(options, { ...shared, ...deps }),
     credentialEndpoint(credential),
     ...(defers ? [deferredEndpoint(credential)] : []),
     ...(options.notifications ? [notificationEndpoint(shared)] : []),
@@ -184,18 +189,16 @@ function credentialDeps(options: IssuerOptions, deps: IssuerDeps, parts: Parts):
   }
 }
 
-function grantsOf(
+function codeFlowRoutes(
   options: IssuerOptions,
-  deps: IssuerDeps,
-  parts: Parts,
-): ReadonlyMap<TokenRequest['grantType'], RedeemGrant> {
-  const redeemDeps = { ...deps, keys: parts.keys, accessTokenSeconds: parts.lifetimes.accessToken }
-  const grants = new Map<TokenRequest['grantType'], RedeemGrant>()
-  if (options.grants.includes('pre-authorized_code')) {
-    grants.set('pre-authorized_code', async ({ request, client, now }) => {
-      if (request.grantType !== 'pre-authorized_code') throw new Error('The grant table is mixed up.')
-      return redeemPreAuthorizedCode({ request, client, now }, redeemDeps)
-    })
-  }
-  return grants
+  shared: IssuerDeps & Parts & Pick<IssuerOptions, 'credentialIssuer' | 'clientAuthentication'>,
+): readonly Route[] {
+  const { signIn } = shared
+  if (!options.grants.includes('authorization_code') || signIn === undefined) return []
+  const { lifetimes, credentialIssuer } = { ...shared }
+  const interactions = createInteractions({ credentialIssuer }, shared)
+  return [
+    parEndpoint({ ...shared, requestUriSeconds: lifetimes.requestUri }),
+    ...authorizationEndpoint({ ...shared, signIn, interactions, codeSeconds: lifetimes.code }),
+  ]
 }

@@ -1,0 +1,151 @@
+/**
+ * The Authorization Endpoint: what a browser sees.
+ *
+ * Owns the shells of the three steps: arrive, sign in, decide. Only pushed requests are answered; whatever
+ * else stands in the URL is not looked at, and nobody is redirected before a decision.
+ *
+ * Source: RFC 6749, section 4.1; RFC 9126, section 4; HAIP 1.0, section 4; FAPI 2.0 Security Profile,
+ * section 5.3.2.2.
+ *
+ * @module
+ */
+import {
+  type Clock,
+  describeCause,
+  type Log,
+  ProtocolError,
+  parseForm,
+  type Random,
+  REQUEST_ID,
+  type Route,
+  randomId,
+  readForm,
+} from '@attache/core'
+import { parsePushedAuthorizationReference, REQUEST_URI_PREFIX } from '@attache/oauth'
+import { consentPage, errorPage, PAGE_HEADERS, pageResponse, signInPage } from './authorization-pages.js'
+import { type AuthorizeDeps, arriveWith, decideRequest, signInFor } from './authorize.js'
+import type { CredentialTemplate } from './credential-template.js'
+import { type EndpointUrls, pathOf } from './endpoint-urls.js'
+import type { Interactions } from './interactions.js'
+import type { PushedRequestRecord } from './pushed-request-record.js'
+
+/** What the endpoint needs. */
+export interface AuthorizationEndpointDeps extends AuthorizeDeps {
+  readonly urls: EndpointUrls
+  readonly templates: ReadonlyMap<string, CredentialTemplate>
+  readonly interactions: Interactions
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+const MAX_FORM_BYTES = 32_768
+
+/** The routes of the three steps. */
+export function authorizationEndpoint(deps: AuthorizationEndpointDeps): readonly Route[] {
+  const path = pathOf(deps.urls.authorization)
+  return [
+    { method: 'GET', path, handle: page((request) => arrive(request, deps), deps) },
+    { method: 'POST', path: `${path}/sign-in`, handle: page((request) => signIn(request, deps), deps) },
+    { method: 'POST', path: `${path}/decision`, handle: page((request) => decide(request, deps), deps) },
+  ]
+}
+
+async function arrive(request: Request, deps: AuthorizationEndpointDeps): Promise<Response> {
+  const now = deps.clock()
+  const query = parseForm(new URL(request.url).search.slice(1))
+  const { clientId, requestUri } = parsePushedAuthorizationReference(query)
+  const secret = requestUri.slice(REQUEST_URI_PREFIX.length)
+  await arriveWith({ clientId, secret, now }, deps)
+  const { browser, cookie } = deps.interactions.browserOf(request.headers)
+  const interaction = deps.interactions.seal({ requestSecret: secret }, browser, now)
+  const action = `${deps.urls.authorization}/sign-in`
+  return pageResponse(200, signInPage({ action, interaction, failed: false }), { cookie })
+}
+
+async function signIn(request: Request, deps: AuthorizationEndpointDeps): Promise<Response> {
+  const now = deps.clock()
+  const form = await readForm(request, { maxBytes: MAX_FORM_BYTES })
+  const { requestSecret: secret } = deps.interactions.open(form.get('interaction'), request.headers, now)
+  const [username, password] = [form.get('username') ?? '', form.get('password') ?? '']
+  const { request: found, person } = await signInFor({ secret, username, password, now }, deps)
+  const { browser } = deps.interactions.browserOf(request.headers)
+  if (person === undefined) {
+    const interaction = deps.interactions.seal({ requestSecret: secret }, browser, now)
+    return pageResponse(
+      401,
+      signInPage({ action: `${deps.urls.authorization}/sign-in`, interaction, failed: true }),
+    )
+  }
+  const interaction = deps.interactions.seal({ requestSecret: secret, person }, browser, now)
+  const html = consentPage({
+    action: `${deps.urls.authorization}/decision`,
+    interaction,
+    clientId: found.record.clientId,
+    person: person.name,
+    agents: person.agents,
+    credentials: shownCredentials(found.record, deps),
+  })
+  return pageResponse(200, html, { redirectUri: found.record.redirectUri })
+}
+
+async function decide(request: Request, deps: AuthorizationEndpointDeps): Promise<Response> {
+  const now = deps.clock()
+  const form = await readForm(request, { maxBytes: MAX_FORM_BYTES })
+  const { requestSecret: secret, person } = deps.interactions.open(
+    form.get('interaction'),
+    request.headers,
+    now,
+  )
+  const decision = form.get('decision')
+  if (person === undefined || (decision !== 'approve' && decision !== 'deny')) {
+    throw new ProtocolError('invalid_request', 'Sign in first, then approve or deny.')
+  }
+  const facts = { secret, person, agent: form.get('agent'), approve: decision === 'approve', now }
+  const location = await decideRequest(facts, deps)
+  // 303 and never 307: the browser must not post the password to the wallet.
+  return new Response(null, { status: 303, headers: { ...PAGE_HEADERS, Location: location } })
+}
+
+function shownCredentials({ configurationIds }: PushedRequestRecord, deps: AuthorizationEndpointDeps) {
+  return configurationIds.flatMap((id) => {
+    const template = deps.templates.get(id)
+    if (template === undefined) return []
+    const claims = template.claims.map((claim) => claim.display?.[0]?.name ?? claim.name)
+    return [{ name: template.name, description: template.description, claims }]
+  })
+}
+
+/** Turns errors into pages, as `endpoint` turns them into JSON. */
+function page(
+  work: (request: Request) => Promise<Response>,
+  deps: AuthorizationEndpointDeps,
+): Route['handle'] {
+  return async (request) => {
+    const requestId = randomId(deps.random, 'req')
+    const response = await answered(work, request, { requestId, deps })
+    response.headers.set(REQUEST_ID, requestId)
+    return response
+  }
+}
+
+async function answered(
+  work: (request: Request) => Promise<Response>,
+  request: Request,
+  { requestId, deps }: { readonly requestId: string; readonly deps: AuthorizationEndpointDeps },
+): Promise<Response> {
+  try {
+    return await work(request)
+  } catch (error) {
+    if (error instanceof ProtocolError) {
+      const { code, message: reason } = error
+      deps.log.warn('issuer.authorization.refused', { code, reason, request_id: requestId })
+      return pageResponse(code === 'request_too_large' ? 413 : 400, errorPage(error))
+    }
+    deps.log.error('issuer.authorization.fault', { cause: describeCause(error), request_id: requestId })
+    return pageResponse(
+      500,
+      errorPage({ code: 'server_error', message: 'Something went wrong on our side.' }),
+    )
+  }
+}
