@@ -6,7 +6,10 @@ describe('the main job: offer in, API answers', () => {
     const world = await createWalletWorld()
     const { uri, txCode } = await world.offer()
     expect(await world.wallet.receive(AGENT, uri, txCode)).toMatchObject({ outcome: 'stored', vct: VCT })
-    expect((await world.wallet.explain(AGENT, { limit: 5 }))[0]).toMatchObject({ event: 'receive', outcome: 'granted' })
+    expect((await world.wallet.explain(AGENT, { limit: 5 }))[0]).toMatchObject({
+      event: 'receive',
+      outcome: 'granted',
+    })
 
     const answer = await world.callApi()
     expect(await world.wallet.explain(AGENT, { limit: 5 })).toMatchObject([{ code: 'presented' }, {}])

@@ -28,7 +28,10 @@ interface Ending {
 
 /** Makes the command `wallet`. */
 export function walletCommand(): Command {
-  const wallet = new Command('wallet').description('Ask the wallet daemon on this host, as its operator.')
+  const wallet = new Command('wallet')
+    .description('Ask the wallet daemon on this host, as its operator.')
+    // Wrong arguments are the caller's mistake and have a status of their own; subcommands inherit this.
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 
   command(
     wallet,

@@ -159,7 +159,8 @@ function verifierSchema(file: z.ZodString) {
 }
 
 function describe(error: z.ZodError, schema: z.ZodType): string {
-  const [issue] = error.issues
+  // A name that is not known explains the one that is missing.
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]
   if (issue === undefined) return 'The configuration is malformed.'
   const path = issue.path.join('.')
   if (issue.code !== 'unrecognized_keys') {

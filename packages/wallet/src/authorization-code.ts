@@ -150,7 +150,11 @@ export async function finishAuthorization(
   if (response.kind === 'error') {
     throw new VerificationError(response.error, 'The authorization server refused the authorization.')
   }
-  const metadata = await discoverIssuer(issuer, deps)
+  const metadata = await discoverIssuer(issuer, {
+    fetch: deps.fetch,
+    algorithms: deps.options.algorithms,
+    now,
+  })
   const wanted = wantedConfigurations(pending.configurationIds, metadata, issuer)
   const plan: IssuancePlan = { agent, issuer, metadata, server, wanted, profile: deps.options.profile }
   checkPlan(plan, 'authorization_code')

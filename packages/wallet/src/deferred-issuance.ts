@@ -82,7 +82,11 @@ async function prepare(
     ({ credentialIssuer }) => credentialIssuer === pending.credentialIssuer,
   )
   if (issuer === undefined) throw abort('untrusted_issuer')
-  const metadata = await discoverIssuer(issuer, deps)
+  const metadata = await discoverIssuer(issuer, {
+    fetch: deps.fetch,
+    algorithms: deps.options.algorithms,
+    now,
+  })
   const server = await fetchServer(pending.authorizationServer, deps)
   const wanted = wantedConfigurations(pending.configurationIds, metadata, issuer)
   const plan: IssuancePlan = { agent, issuer, metadata, server, wanted, profile: deps.options.profile }
@@ -118,7 +122,7 @@ async function poll(
   if (pending.deadline <= now) throw abort('deferral_ended')
 
   const encryption = agreeOnEncryption(plan)
-  const request = { transactionId: pending.transactionId, responseEncryption: encryption?.demand }
+  const request = { transactionId: pending.transactionId, responseEncryption: encryption.response?.demand }
   const { body, contentType } = await sealRequest(makeDeferredCredentialRequest(request), encryption)
   const answer = await callIssuer({ url, body, contentType, accessToken: token.accessToken, client }, deps)
   if (answer.status !== 200 && answer.status !== 202) throw refused(errorOf(answer))

@@ -8,35 +8,68 @@
  *
  * @module
  */
-import type { OutboundFetch } from '@attache/core'
+import { mediaType, type NumericDate, type OutboundFetch, parseJson } from '@attache/core'
+import type { JwsAlgorithm } from '@attache/keys'
 import type { AuthorizationServerMetadata } from '@attache/oauth'
 import {
   type IssuerMetadata,
   issuerMetadataUrl,
   PRE_AUTHORIZED_CODE_GRANT,
   parseIssuerMetadata,
+  verifySignedMetadata,
 } from '@attache/openid4vci'
 import { abort, abortWith } from './abort.js'
-import { fetchJsonDocument } from './fetch-document.js'
 import type { TrustedIssuer } from './options.js'
 import { fetchAuthorizationServer } from './protected-resource.js'
 
 /** The grants a wallet without a person at hand can use, or hand to one. */
 export type IssuanceGrant = 'pre-authorized_code' | 'authorization_code' | 'refresh_token'
 
-/** Fetches the metadata of an issuer. Aborts with `metadata` or `issuer_mismatch`. */
+/** What fetching and judging issuer metadata needs. */
+export interface DiscoverIssuerDeps {
+  readonly fetch: OutboundFetch
+  /** Accepted algorithms of signed metadata. */
+  readonly algorithms: readonly JwsAlgorithm[]
+  readonly now: NumericDate
+}
+
+const SIGNED_METADATA_MEDIA_TYPE = 'application/jwt'
+
+/** Fetches the metadata of an issuer. Aborts with `metadata`, `metadata_signature` or `issuer_mismatch`. */
 export async function discoverIssuer(
   issuer: TrustedIssuer,
-  deps: { readonly fetch: OutboundFetch },
+  deps: DiscoverIssuerDeps,
 ): Promise<IssuerMetadata> {
   const { credentialIssuer, metadataWithoutTrailingSlash = false } = issuer
   const url = issuerMetadataUrl(
     metadataWithoutTrailingSlash ? credentialIssuer.replace(/\/$/, '') : credentialIssuer,
   )
   return abortWith('metadata', async () => {
-    const document = await fetchJsonDocument(url, 'issuer metadata', deps)
-    return parseIssuerMetadata(document, { credentialIssuer })
+    const anchored = issuer.metadataAnchors !== undefined
+    const { mediaType: type, text } = await fetchMetadata(url, { fetch: deps.fetch, anchored })
+    if (type === SIGNED_METADATA_MEDIA_TYPE) {
+      const anchors = issuer.metadataAnchors
+      if (anchors === undefined) throw abort('metadata_signature')
+      return verifySignedMetadata(text, { credentialIssuer, anchors, algorithms: deps.algorithms }, deps.now)
+    }
+    // An issuer that signs and answers unsigned may not be the one that answers.
+    if (issuer.metadataAnchors !== undefined) throw abort('metadata_signature')
+    const parsed = parseJson(text)
+    if (!parsed.ok) throw abort('metadata')
+    return parseIssuerMetadata(parsed.value, { credentialIssuer })
   })
+}
+
+async function fetchMetadata(
+  url: string,
+  { fetch, anchored }: { readonly fetch: OutboundFetch; readonly anchored: boolean },
+) {
+  // A signed form that nobody here could check is not asked for.
+  const accept = anchored ? `${SIGNED_METADATA_MEDIA_TYPE}, application/json;q=0.5` : 'application/json'
+  const contentTypes = ['application/json', SIGNED_METADATA_MEDIA_TYPE]
+  const response = await fetch(url, { headers: { accept, 'accept-language': 'en' }, contentTypes })
+  if (response.status !== 200) throw abort('metadata')
+  return { mediaType: mediaType(response.headers), text: await response.text() }
 }
 
 /**

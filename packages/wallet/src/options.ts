@@ -58,7 +58,7 @@ export interface TrustedVerifier {
   readonly anchors: TrustAnchors
   /** Origins of the APIs it guards, such as `https://api.example`. A challenge of another origin is nobody's. */
   readonly apis: readonly string[]
-  /** Issuer identifier of its authorization server. */
+  /** Issuer identifier of its authorization server. @default the origin of the called API */
   readonly authorizationServer?: string
   /** Hosts (`host` or `host:port`) its request_uri and response_uri may have. @default hosts of `apis` */
   readonly hosts?: readonly string[]

@@ -9,7 +9,13 @@ import type { OutboundFetch } from '@attache/core'
 import type { AuthorizationServerMetadata } from '@attache/oauth'
 import type { CredentialConfiguration, CredentialOffer, IssuerMetadata } from '@attache/openid4vci'
 import { abort } from './abort.js'
-import { chooseServer, discoverIssuer, type IssuanceGrant, supportsGrant } from './discover-issuer.js'
+import {
+  chooseServer,
+  type DiscoverIssuerDeps,
+  discoverIssuer,
+  type IssuanceGrant,
+  supportsGrant,
+} from './discover-issuer.js'
 import type { TrustedIssuer, WalletAgent } from './options.js'
 import type { TrustedOffer } from './read-offer.js'
 
@@ -32,7 +38,7 @@ export interface IssuancePlan {
 /** Plans what an offer allows. Aborts before any token request. */
 export async function planFromOffer(
   facts: TrustedOffer & { readonly agent: WalletAgent; readonly profile: 'base' | 'haip' },
-  deps: { readonly fetch: OutboundFetch },
+  deps: DiscoverIssuerDeps,
 ): Promise<{ readonly plan: IssuancePlan; readonly grant: IssuanceGrant }> {
   const { offer, issuer, agent, profile } = facts
   const metadata = await discoverIssuer(issuer, deps)

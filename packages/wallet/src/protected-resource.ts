@@ -64,9 +64,7 @@ export async function discoverAuthorization(
     )
   }
   const metadata = parseProtectedResourceMetadata(document, { resource })
-  const { authorizationServer } = facts.verifier
-  const trusted = authorizationServer === undefined ? [] : [authorizationServer]
-  const issuer = chooseAuthorizationServer(metadata, trusted)
+  const issuer = chooseAuthorizationServer(metadata, [facts.verifier.authorizationServer ?? origin])
   return { resource, authorizationServer: await fetchAuthorizationServer(issuer, deps) }
 }
 

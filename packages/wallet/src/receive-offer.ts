@@ -44,7 +44,10 @@ const OFFER_REMEMBERED_SECONDS = 30 * 86_400
 export async function receiveOffer(facts: OfferFacts, deps: ReceiveDeps): Promise<ReceiveReply> {
   const { agent, now } = facts
   const trusted = await readOffer(facts.offer, deps.options.issuers, deps)
-  const { plan, grant } = await planFromOffer({ ...trusted, agent, profile: deps.options.profile }, deps)
+  const { plan, grant } = await planFromOffer(
+    { ...trusted, agent, profile: deps.options.profile },
+    { fetch: deps.fetch, algorithms: deps.options.algorithms, now },
+  )
   for (const wanted of plan.wanted) planProof(wanted, deps.attester)
 
   const where = { agent: agent.id, clientId: agent.clientId, authorizationServer: plan.server.issuer }

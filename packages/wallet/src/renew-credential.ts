@@ -77,7 +77,11 @@ export async function renewCredential(
   )
   if (issuer === undefined || renewal === undefined) throw abort('untrusted_issuer')
 
-  const metadata = await discoverIssuer(issuer, deps)
+  const metadata = await discoverIssuer(issuer, {
+    fetch: deps.fetch,
+    algorithms: deps.options.algorithms,
+    now,
+  })
   const server = await fetchServer(renewal.authorizationServer, deps)
   const wanted = wantedConfigurations([held.configurationId], metadata, issuer)
   const plan: IssuancePlan = { agent, issuer, metadata, server, wanted, profile: deps.options.profile }

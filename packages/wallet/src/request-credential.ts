@@ -92,7 +92,7 @@ export async function requestCredential(
 
 async function sendRequest(
   order: CredentialOrder,
-  encryption: MessageEncryption | undefined,
+  encryption: MessageEncryption,
   deps: RequestCredentialDeps,
 ): Promise<IssuerAnswer> {
   const { plan, identifier, wanted, accessToken, client } = order
@@ -101,7 +101,11 @@ async function sendRequest(
       ? { by: 'configuration', credentialConfigurationId: wanted.id }
       : { by: 'identifier', credentialIdentifier: identifier }
   const proofs = await makeProofs(order, await freshNonce(order, deps), deps)
-  const request = makeCredentialRequest({ wanted: named, proofs, responseEncryption: encryption?.demand })
+  const request = makeCredentialRequest({
+    wanted: named,
+    proofs,
+    responseEncryption: encryption.response?.demand,
+  })
   const { body, contentType } = await sealRequest(request, encryption)
   return callIssuer({ url: plan.metadata.credentialEndpoint, body, contentType, accessToken, client }, deps)
 }
@@ -146,7 +150,7 @@ async function attest(
 
 async function readResponse(
   answer: IssuerAnswer,
-  encryption: MessageEncryption | undefined,
+  encryption: MessageEncryption,
 ): Promise<CredentialResponse> {
   return abortWith('response', async () =>
     parseCredentialResponse(answer.status, await openAnswer(answer, encryption)),
