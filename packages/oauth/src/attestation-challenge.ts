@@ -34,7 +34,7 @@ export function createChallengeResponse(
   }
 }
 
-const challengeResponse = () => z.looseObject({ attestation_challenge: z.string().min(1).max(2048) })
+const challengeResponse = z.looseObject({ attestation_challenge: z.string().min(1).max(2048) })
 
 /**
  * Parses the answer of the challenge endpoint.
@@ -44,7 +44,7 @@ const challengeResponse = () => z.looseObject({ attestation_challenge: z.string(
  * Source: attestation-based client authentication -11, section 6.3.
  */
 export function parseChallengeResponse(body: unknown): string {
-  const parsed = challengeResponse().safeParse(body)
+  const parsed = challengeResponse.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   return parsed.data.attestation_challenge
 }

@@ -133,13 +133,15 @@ export function insufficientAuthorization(demand: Omit<InsufficientAuthorization
   })
 }
 
-function codeResponseSchema() {
-  return z.looseObject({ authorization_code: z.string().min(1), auth_session: z.string().min(1).optional() })
-}
+const codeResponseSchema = z.looseObject({
+  authorization_code: z.string().min(1),
+  auth_session: z.string().min(1).optional(),
+})
 
-function demandSchema() {
-  return z.looseObject({ auth_session: z.string().min(1), interaction_type_required: z.string().min(1) })
-}
+const demandSchema = z.looseObject({
+  auth_session: z.string().min(1),
+  interaction_type_required: z.string().min(1),
+})
 
 /**
  * Parses an answer. Its kind is told by `error`, never by the HTTP status, which other answers share.
@@ -155,7 +157,7 @@ export function parseAuthorizationChallengeResponse(
 ): AuthorizationChallengeResponse {
   if (!isJsonObject(body)) throw new VerificationError('answer_malformed', 'The answer is not a JSON object.')
   if (member(body, 'error') === undefined && member(body, 'error_code') === undefined) {
-    const parsed = codeResponseSchema().safeParse(body)
+    const parsed = codeResponseSchema.safeParse(body)
     if (!parsed.success) throw malformedAnswer(parsed.error)
     const { authorization_code: authorizationCode, auth_session: authSession } = parsed.data
     return { kind: 'code', authorizationCode, authSession }
@@ -181,7 +183,7 @@ const DEMAND_MEMBERS = new Set([
 ])
 
 function parseDemand(body: JsonObject, offered: readonly string[]): InsufficientAuthorization {
-  const parsed = demandSchema().safeParse(body)
+  const parsed = demandSchema.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   const { auth_session: authSession, interaction_type_required: interactionTypeRequired } = parsed.data
   if (!offered.includes(interactionTypeRequired)) {

@@ -103,40 +103,37 @@ function list(values: readonly string[] | undefined): readonly string[] | undefi
   return values === undefined || values.length === 0 ? undefined : [...values]
 }
 
-// A function: a module that may never parse should not pay for a schema.
-function metadataSchema() {
-  const address = z.string().refine((text) => parseHttpsUrl(text) !== undefined && !text.includes('#'))
-  const url = address.optional()
-  const texts = z.array(z.string()).optional()
-  const flag = z.boolean().optional()
-  return z.looseObject({
-    issuer: address.refine((text) => !text.includes('?')),
-    authorization_endpoint: url,
-    token_endpoint: url,
-    pushed_authorization_request_endpoint: url,
-    require_pushed_authorization_requests: flag,
-    authorization_challenge_endpoint: url,
-    require_interactive_authorization: flag,
-    challenge_endpoint: url,
-    jwks_uri: url,
-    introspection_endpoint: url,
-    scopes_supported: texts,
-    response_types_supported: texts,
-    grant_types_supported: texts,
-    code_challenge_methods_supported: texts,
-    token_endpoint_auth_methods_supported: texts,
-    dpop_signing_alg_values_supported: texts,
-    client_attestation_signing_alg_values_supported: texts,
-    client_attestation_pop_signing_alg_values_supported: texts,
-    client_attestation_pop_methods_supported: texts,
-    authorization_details_types_supported: texts,
-    authorization_response_iss_parameter_supported: flag,
-    'pre-authorized_grant_anonymous_access_supported': flag,
-    tls_client_certificate_bound_access_tokens: flag,
-    mtls_endpoint_aliases: z.record(z.string(), address).optional(),
-    protected_resources: texts,
-  })
-}
+const address = z.string().refine((text) => parseHttpsUrl(text) !== undefined && !text.includes('#'))
+const url = address.optional()
+const texts = z.array(z.string()).optional()
+const flag = z.boolean().optional()
+const metadataSchema = z.looseObject({
+  issuer: address.refine((text) => !text.includes('?')),
+  authorization_endpoint: url,
+  token_endpoint: url,
+  pushed_authorization_request_endpoint: url,
+  require_pushed_authorization_requests: flag,
+  authorization_challenge_endpoint: url,
+  require_interactive_authorization: flag,
+  challenge_endpoint: url,
+  jwks_uri: url,
+  introspection_endpoint: url,
+  scopes_supported: texts,
+  response_types_supported: texts,
+  grant_types_supported: texts,
+  code_challenge_methods_supported: texts,
+  token_endpoint_auth_methods_supported: texts,
+  dpop_signing_alg_values_supported: texts,
+  client_attestation_signing_alg_values_supported: texts,
+  client_attestation_pop_signing_alg_values_supported: texts,
+  client_attestation_pop_methods_supported: texts,
+  authorization_details_types_supported: texts,
+  authorization_response_iss_parameter_supported: flag,
+  'pre-authorized_grant_anonymous_access_supported': flag,
+  tls_client_certificate_bound_access_tokens: flag,
+  mtls_endpoint_aliases: z.record(z.string(), address).optional(),
+  protected_resources: texts,
+})
 
 /**
  * Parses metadata fetched from {@link authorizationServerMetadataUrl}.
@@ -150,7 +147,7 @@ export function parseAuthorizationServerMetadata(
   body: unknown,
   expected: { readonly issuer: string },
 ): AuthorizationServerMetadata {
-  const parsed = metadataSchema().safeParse(body)
+  const parsed = metadataSchema.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   const { data } = parsed
   if (data.issuer !== expected.issuer) {

@@ -67,19 +67,17 @@ export function createIntrospectionResponse(response: IntrospectionResponse): Js
   })
 }
 
-function introspectionSchema() {
-  return z.looseObject({
-    active: z.boolean(),
-    scope: z.string().optional(),
-    client_id: z.string().optional(),
-    sub: z.string().optional(),
-    iss: z.string().optional(),
-    aud: z.string().optional(),
-    exp: z.number().optional(),
-    token_type: z.string().optional(),
-    cnf: z.record(z.string(), z.json()).optional(),
-  })
-}
+const introspection = z.looseObject({
+  active: z.boolean(),
+  scope: z.string().optional(),
+  client_id: z.string().optional(),
+  sub: z.string().optional(),
+  iss: z.string().optional(),
+  aud: z.string().optional(),
+  exp: z.number().optional(),
+  token_type: z.string().optional(),
+  cnf: z.record(z.string(), z.json()).optional(),
+})
 
 /**
  * Parses the answer.
@@ -90,7 +88,7 @@ function introspectionSchema() {
  * Source: RFC 7662, section 2.2; RFC 9449, section 6.2.
  */
 export function parseIntrospectionResponse(body: unknown): IntrospectionResponse {
-  const parsed = introspectionSchema().safeParse(body)
+  const parsed = introspection.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   const { data } = parsed
   if (!data.active) return { active: false }

@@ -51,8 +51,10 @@ export function createPushedAuthorizationResponse(response: PushedAuthorizationR
   return { request_uri: response.requestUri, expires_in: response.expiresInSeconds }
 }
 
-const pushedResponse = () =>
-  z.looseObject({ request_uri: z.string().min(1).max(2048), expires_in: z.int().positive() })
+const pushedResponse = z.looseObject({
+  request_uri: z.string().min(1).max(2048),
+  expires_in: z.int().positive(),
+})
 
 /**
  * Parses the answer.
@@ -62,7 +64,7 @@ const pushedResponse = () =>
  * Source: RFC 9126, section 2.2.
  */
 export function parsePushedAuthorizationResponse(body: unknown): PushedAuthorizationResponse {
-  const parsed = pushedResponse().safeParse(body)
+  const parsed = pushedResponse.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   return { requestUri: parsed.data.request_uri, expiresInSeconds: parsed.data.expires_in }
 }

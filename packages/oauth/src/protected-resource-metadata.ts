@@ -87,29 +87,27 @@ function list(values: readonly string[] | undefined): readonly string[] | undefi
   return values === undefined || values.length === 0 ? undefined : [...values]
 }
 
-function metadataSchema() {
-  const texts = z.array(z.string()).optional()
-  const url = z
-    .string()
-    .refine((text) => parseHttpsUrl(text) !== undefined && !text.includes('#'))
-    .optional()
-  return z.looseObject({
-    resource: z.string().refine((text) => parseHttpsUrl(text) !== undefined && !text.includes('#')),
-    authorization_servers: texts,
-    jwks_uri: url,
-    scopes_supported: texts,
-    bearer_methods_supported: texts,
-    resource_signing_alg_values_supported: texts,
-    dpop_signing_alg_values_supported: texts,
-    dpop_bound_access_tokens_required: z.boolean().optional(),
-    tls_client_certificate_bound_access_tokens: z.boolean().optional(),
-    authorization_details_types_supported: texts,
-    challenge_endpoint: url,
-    resource_name: z.string().optional(),
-    resource_documentation: z.string().optional(),
-    signed_metadata: z.string().optional(),
-  })
-}
+const texts = z.array(z.string()).optional()
+const url = z
+  .string()
+  .refine((text) => parseHttpsUrl(text) !== undefined && !text.includes('#'))
+  .optional()
+const metadataSchema = z.looseObject({
+  resource: z.string().refine((text) => parseHttpsUrl(text) !== undefined && !text.includes('#')),
+  authorization_servers: texts,
+  jwks_uri: url,
+  scopes_supported: texts,
+  bearer_methods_supported: texts,
+  resource_signing_alg_values_supported: texts,
+  dpop_signing_alg_values_supported: texts,
+  dpop_bound_access_tokens_required: z.boolean().optional(),
+  tls_client_certificate_bound_access_tokens: z.boolean().optional(),
+  authorization_details_types_supported: texts,
+  challenge_endpoint: url,
+  resource_name: z.string().optional(),
+  resource_documentation: z.string().optional(),
+  signed_metadata: z.string().optional(),
+})
 
 /** What the client knows about a resource before it reads the metadata. */
 export interface ProtectedResourceExpectation {
@@ -148,7 +146,7 @@ export function parseProtectedResourceMetadata(
 }
 
 function parseDocument(body: unknown): ProtectedResourceMetadata {
-  const parsed = metadataSchema().safeParse(body)
+  const parsed = metadataSchema.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   const { data } = parsed
   return {

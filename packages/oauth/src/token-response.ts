@@ -38,18 +38,17 @@ export function createTokenResponse(response: TokenResponse): JsonObject {
   })
 }
 
-const tokenResponse = () =>
-  z.looseObject({
-    access_token: z.string().regex(/^[\x20-\x7e]{1,16384}$/),
-    token_type: z.string(),
-    expires_in: z.int().positive().optional(),
-    refresh_token: z
-      .string()
-      .regex(/^[\x20-\x7e]{1,16384}$/)
-      .optional(),
-    scope: z.string().optional(),
-    authorization_details: z.array(z.json()).optional(),
-  })
+const tokenResponse = z.looseObject({
+  access_token: z.string().regex(/^[\x20-\x7e]{1,16384}$/),
+  token_type: z.string(),
+  expires_in: z.int().positive().optional(),
+  refresh_token: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,16384}$/)
+    .optional(),
+  scope: z.string().optional(),
+  authorization_details: z.array(z.json()).optional(),
+})
 
 /**
  * Parses a token response.
@@ -60,7 +59,7 @@ const tokenResponse = () =>
  * Source: RFC 6749, section 5.1; RFC 9449, section 5.
  */
 export function parseTokenResponse(body: unknown, expected: { readonly dpopBound: boolean }): TokenResponse {
-  const parsed = tokenResponse().safeParse(body)
+  const parsed = tokenResponse.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   const { data } = parsed
   const details = data.authorization_details === undefined ? undefined : detailsOf(data.authorization_details)
@@ -92,19 +91,18 @@ export interface ErrorResponse {
   readonly errorUri?: string | undefined
 }
 
-const errorResponse = () =>
-  z.looseObject({
-    error: z
-      .string()
-      .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/)
-      .optional(),
-    error_code: z
-      .string()
-      .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/)
-      .optional(),
-    error_description: z.string().max(2048).optional(),
-    error_uri: z.string().max(2048).optional(),
-  })
+const errorResponse = z.looseObject({
+  error: z
+    .string()
+    .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/)
+    .optional(),
+  error_code: z
+    .string()
+    .regex(/^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,128}$/)
+    .optional(),
+  error_description: z.string().max(2048).optional(),
+  error_uri: z.string().max(2048).optional(),
+})
 
 /** Writes an error answer. */
 export function createErrorResponse(response: ErrorResponse): JsonObject {
@@ -123,7 +121,7 @@ export function createErrorResponse(response: ErrorResponse): JsonObject {
  * Source: RFC 6749, section 5.2; requirements/headless-presentation.md, 'Member name'.
  */
 export function parseErrorResponse(body: unknown): ErrorResponse {
-  const parsed = errorResponse().safeParse(body)
+  const parsed = errorResponse.safeParse(body)
   if (!parsed.success) throw malformedAnswer(parsed.error)
   const error = parsed.data.error ?? parsed.data.error_code
   if (error === undefined) throw new VerificationError('answer_malformed', 'The member error is missing.')
