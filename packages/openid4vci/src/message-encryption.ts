@@ -130,7 +130,10 @@ export function decryptCredentialResponse(
  *
  * Source: OpenID4VCI 1.0, section 10.
  */
-export function encryptCredentialRequest(body: JsonObject, offer: RequestEncryptionOffer): Promise<string> {
+export async function encryptCredentialRequest(
+  body: JsonObject,
+  offer: RequestEncryptionOffer,
+): Promise<string> {
   const chosen = chooseEncryptionKey(
     { keys: offer.jwks.map((jwk) => wireObject({ ...jwk })) },
     offer.encValues,
