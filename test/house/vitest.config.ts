@@ -34,7 +34,6 @@ export default defineConfig(
           exclude: [
             '**/node_modules/**',
             '**/dist/**',
-            'test/interop/**',
             'test/bench/**',
             coverage,
             ...leftOut.map((folder) => `${folder}/**`),
