@@ -205,7 +205,11 @@ export function rememberPop(
   return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: pop.expiresAt }
 }
 
-/** The refusal of a PoP that was seen before. */
+/**
+ * The refusal of a PoP that was seen before.
+ *
+ * Source: attestation-based client authentication -11, sections 7.4 and 12.1.
+ */
 export function replayedPop(): ProtocolError {
   return refused('The client attestation PoP was used before. Make a new one for every request.')
 }

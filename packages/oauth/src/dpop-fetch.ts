@@ -22,7 +22,11 @@ export interface DpopNonceMemory {
   note(url: string, headers: Headers): void
 }
 
-/** Creates an empty memory for at most a thousand origins; the oldest goes first. */
+/**
+ * Creates an empty memory for at most a thousand origins; the oldest goes first.
+ *
+ * Source: RFC 9449, section 8.2.
+ */
 export function createDpopNonceMemory(maxOrigins = 1000): DpopNonceMemory {
   const nonces = new Map<string, string>()
   return {

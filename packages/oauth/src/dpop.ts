@@ -164,7 +164,11 @@ export function rememberProof(
   return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: proof.expiresAt }
 }
 
-/** The refusal of a proof that was seen before. */
+/**
+ * The refusal of a proof that was seen before.
+ *
+ * Source: RFC 9449, sections 5, 7.1 and 11.1.
+ */
 export function replayedProof(): ProtocolError {
   return refused('The DPoP proof was used before. Make a new one for every request.')
 }

@@ -199,6 +199,15 @@ describe('signed requests', () => {
     expect(reasonOf(over)).not.toBe('accepted')
   })
 
+  test('the signer makes nothing the verifier refuses: a field that is there twice, another signature [HMS-P-03] [HMS-P-06]', async () => {
+    const twice = withFields(call, { authorization: 'DPoP other' })
+    await expect(signed(twice)).rejects.toMatchObject({ code: 'signature_coverage' })
+    for (const components of [['signature'], ['@request-target'], ['signature-input']]) {
+      const accepted = { label: 'a', components, tag: REQUEST_SIGNATURE_TAG }
+      await expect(signed(call, agent, { accepted })).rejects.toMatchObject({ code: 'signature_coverage' })
+    }
+  })
+
   test('the signer refuses a component twice, absent, or a query parameter that is repeated [HMS-S-01] [HMS-S-04]', async () => {
     const accepted = (components: readonly string[]): AcceptedSignature => ({
       label: 'a',

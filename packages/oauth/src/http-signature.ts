@@ -25,6 +25,7 @@ import {
   chooseSignature,
   REQUEST_SIGNATURE_TAG,
   RESPONSE_SIGNATURE_TAG,
+  requireCoverable,
   signatureAlgorithm,
   type VerifiedSignature,
   verifySignatureByPolicy,
@@ -51,8 +52,6 @@ export interface SigningFacts {
   readonly accepted?: AcceptedSignature | undefined
   /** Header field that carries a presentation, in lower case. */
   readonly presentationHeader?: string | undefined
-  /** How long the signature is good, in seconds. @default 60 */
-  readonly lifetimeSeconds?: number | undefined
 }
 
 /**
@@ -60,7 +59,8 @@ export interface SigningFacts {
  *
  * @param signer The key the access token is bound to, or the key of the credential that is presented.
  * @returns The header fields to add: the two of the signature, and `Content-Digest` when there is a body.
- * @throws {VerificationError} `signature_component` when something that must be covered is not there.
+ * @throws {VerificationError} `signature_component` or `signature_coverage`: something cannot be covered;
+ *   `signature_key`: neither P-256 nor Ed25519; `accept_signature`: another key is asked for.
  *
  * Source: RFC 9421, sections 3.1 and 5.2.
  */
@@ -95,6 +95,9 @@ export function signResponse(
   )
 }
 
+/** What our own verifier takes at most. */
+const LIFETIME_SECONDS = 60
+
 interface SigningPlan {
   readonly required: readonly string[]
   readonly tag: string
@@ -114,9 +117,10 @@ async function signMessage(
   }
   signatureAlgorithm(plan.signer.publicJwk)
   const components = (accepted?.components ?? plan.required).map(parseComponent)
+  requireCoverable(components, message)
   const parameters = new Map<string, BareItem>([
     ['created', { type: 'integer', value: now }],
-    ['expires', { type: 'integer', value: now + (facts.lifetimeSeconds ?? 60) }],
+    ['expires', { type: 'integer', value: now + LIFETIME_SECONDS }],
     ['nonce', { type: 'string', value: accepted?.nonce ?? randomText(facts.random, 16) }],
     ['keyid', { type: 'string', value: plan.signer.kid }],
     ['tag', { type: 'string', value: accepted?.tag ?? plan.tag }],

@@ -29,7 +29,11 @@ export type IntrospectionResponse =
       readonly confirmation: Confirmation
     }
 
-/** Writes the request for one token. */
+/**
+ * Writes the request for one token.
+ *
+ * Source: RFC 7662, section 2.1.
+ */
 export function createIntrospectionRequest(token: string): FormParameters {
   return formParameters({ token })
 }

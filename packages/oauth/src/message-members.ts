@@ -9,7 +9,6 @@ import {
   configurationError,
   type JsonObject,
   type JsonValue,
-  ProtocolError,
   setMember,
   VerificationError,
 } from '@attache/core'
@@ -34,11 +33,6 @@ export function malformedMember(failure: ParseFailure): string {
 /** The refusal of an answer whose members are not what its standard requires. */
 export function malformedAnswer(failure: ParseFailure): VerificationError {
   return new VerificationError('answer_malformed', malformedMember(failure))
-}
-
-/** The refusal of a request whose members are not what its standard requires. */
-export function malformedRequest(failure: ParseFailure): ProtocolError {
-  return new ProtocolError('invalid_request', malformedMember(failure))
 }
 
 /** A JSON object of the members that have a value; members that are `undefined` are left out. */

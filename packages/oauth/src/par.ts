@@ -27,7 +27,11 @@ export interface PushedAuthorizationResponse {
   readonly expiresInSeconds: number
 }
 
-/** Writes a pushed authorization request: the same parameters as at the authorization endpoint. */
+/**
+ * Writes a pushed authorization request: the same parameters as at the authorization endpoint.
+ *
+ * Source: RFC 9126, section 2.1.
+ */
 export function createPushedAuthorizationRequest(request: AuthorizationRequest): FormParameters {
   return createAuthorizationRequest(request)
 }
@@ -46,7 +50,11 @@ export function parsePushedAuthorizationRequest(form: FormParameters): Authoriza
   return parseAuthorizationRequest(form)
 }
 
-/** Writes the answer, which travels with status 201. */
+/**
+ * Writes the answer, which travels with status 201.
+ *
+ * Source: RFC 9126, section 2.2.
+ */
 export function createPushedAuthorizationResponse(response: PushedAuthorizationResponse): JsonObject {
   return { request_uri: response.requestUri, expires_in: response.expiresInSeconds }
 }
@@ -69,7 +77,11 @@ export function parsePushedAuthorizationResponse(body: unknown): PushedAuthoriza
   return { requestUri: parsed.data.request_uri, expiresInSeconds: parsed.data.expires_in }
 }
 
-/** The URL that a browser is sent to after a request was pushed. */
+/**
+ * The URL that a browser is sent to after a request was pushed.
+ *
+ * Source: RFC 9126, section 4.
+ */
 export function createPushedAuthorizationUrl(
   authorizationEndpoint: string,
   reference: { readonly clientId: string; readonly requestUri: string },

@@ -21,7 +21,11 @@ export const CODE_CHALLENGE_METHOD = 'S256'
 const VERIFIER = /^[A-Za-z0-9\-._~]{43,128}$/
 const CHALLENGE = /^[A-Za-z0-9_-]{43}$/
 
-/** Creates a fresh pair of 256 random bits. */
+/**
+ * Creates a fresh pair of 256 random bits.
+ *
+ * Source: RFC 7636, sections 4.1 and 4.2.
+ */
 export function createPkce(random: Random): Pkce {
   const codeVerifier = randomText(random)
   return { codeVerifier, codeChallenge: digest('sha-256', codeVerifier) }

@@ -107,6 +107,8 @@ export function parseSignatureFields(message: HttpMessage): readonly LabelledSig
  * Reads one member of `Signature-Input` or `Accept-Signature`.
  *
  * @throws {VerificationError} `signature_component` for an identifier that is no string in lower case.
+ *
+ * Source: RFC 9421, sections 4.1 and 5.1.
  */
 export function parseSignatureInput(input: InnerList): SignatureInput {
   const components = input.items.filter(isComponent)

@@ -51,6 +51,8 @@ export type Component = Item & { readonly value: { readonly type: 'string'; read
  * Reads a component identifier as configuration writes it: `@method`, `content-digest;req`.
  *
  * @throws {VerificationError} `signature_component` when it is malformed.
+ *
+ * Source: RFC 9421, section 2.
  */
 export function parseComponent(text: string): Component {
   const [name = '', ...rest] = text.split(';')
@@ -64,7 +66,11 @@ export function isComponent(item: Item): item is Component {
   return item.value.type === 'string' && /^@?[a-z0-9!#$%&'*+\-.^_`|~]+$/.test(item.value.value)
 }
 
-/** The identifier in its one spelling, as it stands in the signature base. */
+/**
+ * The identifier in its one spelling, as it stands in the signature base.
+ *
+ * Source: RFC 9421, section 2.5.
+ */
 export function componentId(component: Component): string {
   return serializeMember(component)
 }

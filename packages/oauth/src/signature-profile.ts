@@ -19,7 +19,7 @@ import {
 } from '@attache/core'
 import { type JwsAlgorithm, jwkThumbprint, type PublicJwk, sha256, verifySignature } from '@attache/keys'
 import { createSignatureBase, type LabelledSignature } from './signature-base.js'
-import { componentId, type HttpMessage, parseComponent } from './signature-components.js'
+import { type Component, componentId, type HttpMessage, parseComponent } from './signature-components.js'
 
 /** `tag` of a signed request. */
 export const REQUEST_SIGNATURE_TAG = 'agent-tool-call'
@@ -134,21 +134,29 @@ function requireCoverage(
   const covered = signature.components.map(componentId)
   const missing = required.find((text) => !covered.includes(componentId(parseComponent(text))))
   if (missing !== undefined) throw refused('signature_coverage', `The signature must cover ${missing}.`)
-  for (const { value, parameters } of signature.components) {
-    requireCoverable(value.value, parameters.has('req'), message)
-  }
+  requireCoverable(signature.components, message)
   return covered
 }
 
 // A signature over a signature says nothing about the message; the request target has no one spelling.
 const NEVER_COVERED = new Set(['signature', 'signature-input', '@request-target'])
 
-function requireCoverable(name: string, ofRequest: boolean, message: HttpMessage): void {
-  if (NEVER_COVERED.has(name)) throw refused('signature_coverage', `The signature must not cover ${name}.`)
-  const source = ofRequest && 'status' in message ? message.request : message
-  const count = source?.headers.filter(([field]) => field.toLowerCase() === name).length ?? 0
-  if (!name.startsWith('@') && count > 1) {
-    throw refused('signature_coverage', `The covered field ${name} must be there exactly once.`)
+/**
+ * Refuses what no signature of ours covers: another signature, the request target, a field that is there twice.
+ *
+ * @throws {VerificationError} `signature_coverage`.
+ *
+ * Source: RFC 9421, sections 2.2.5, 7.3.7 and 7.5.6.
+ */
+export function requireCoverable(components: readonly Component[], message: HttpMessage): void {
+  for (const { value, parameters } of components) {
+    const name = value.value
+    if (NEVER_COVERED.has(name)) throw refused('signature_coverage', `The signature must not cover ${name}.`)
+    const source = parameters.has('req') && 'status' in message ? message.request : message
+    const count = source?.headers.filter(([field]) => field.toLowerCase() === name).length ?? 0
+    if (!name.startsWith('@') && count > 1) {
+      throw refused('signature_coverage', `The covered field ${name} must be there exactly once.`)
+    }
   }
 }
 

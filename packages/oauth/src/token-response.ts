@@ -25,7 +25,11 @@ export interface TokenResponse {
   readonly authorizationDetails?: readonly JsonObject[] | undefined
 }
 
-/** Writes a token response, which travels with `Cache-Control: no-store`. */
+/**
+ * Writes a token response, which travels with `Cache-Control: no-store`.
+ *
+ * Source: RFC 6749, section 5.1.
+ */
 export function createTokenResponse(response: TokenResponse): JsonObject {
   const details = response.authorizationDetails
   return jsonMembers({
@@ -104,7 +108,11 @@ const errorResponse = z.looseObject({
   error_uri: z.string().max(2048).optional(),
 })
 
-/** Writes an error answer. */
+/**
+ * Writes an error answer.
+ *
+ * Source: RFC 6749, section 5.2.
+ */
 export function createErrorResponse(response: ErrorResponse): JsonObject {
   return jsonMembers({
     error: response.error,
