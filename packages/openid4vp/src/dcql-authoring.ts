@@ -18,15 +18,16 @@ const ALWAYS_VISIBLE = ['iss', 'nbf', 'exp', 'cnf', 'vct', 'vct#integrity', 'sta
  * Checks a query as its author.
  *
  * @param options.allowIndexes Whether array indexes may be used: decoys make them undecidable. Default no.
+ * @param options.strict Whether advice on always visible claims and unreachable claims is a refusal. Default no.
  * @returns Advice: claims that are always visible, claim sets that waste disclosures.
  * @throws {TypeError} `query_format`: a format other than `dc+sd-jwt`. `query_duplicate_path`: one claim twice.
- * `query_index_path`: an array index.
+ * `query_index_path`: an array index. With `strict`: `query_advice`.
  *
  * Source: OpenID4VP 1.0, sections 6.1 to 6.4; requirements/verifier.md, DQ rows.
  */
 export function lintDcqlQuery(
   query: DcqlQuery,
-  options: { readonly allowIndexes?: boolean } = {},
+  options: { readonly allowIndexes?: boolean; readonly strict?: boolean } = {},
 ): readonly string[] {
   for (const credential of query.credentials) {
     if (credential.format !== 'dc+sd-jwt') {
@@ -40,7 +41,10 @@ export function lintDcqlQuery(
       throw configurationError('query_index_path', 'A path counts array elements; use null for all of them.')
     }
   }
-  return query.credentials.flatMap(adviceFor)
+  const advice = query.credentials.flatMap(adviceFor)
+  const [first] = advice
+  if (options.strict === true && first !== undefined) throw configurationError('query_advice', first)
+  return advice
 }
 
 function hasIndex(path: ClaimsPath): boolean {

@@ -56,6 +56,9 @@ export {
   parseIaRequest,
   parseIaResponse,
 } from './ia-vci11-01.js'
+export type { RequestSigner } from './outgoing-client.js'
+export type { OutgoingRequest } from './outgoing-request.js'
+export { checkOutgoingRequest, checkRequestReference } from './outgoing-request.js'
 export type { RequestObjectExpectation, VerifiedRequest } from './request-object.js'
 export { STATIC_AUDIENCE, signRequestObject, verifyRequestObject } from './request-object.js'
 export type { RequestUriFetch, RequestUriPost, WalletMetadata } from './request-uri.js'

@@ -7,9 +7,10 @@
  *
  * @module
  */
-import type { DecryptionKey } from '@attache/keys'
-import type { ClientMetadata, ResponseEnc } from '@attache/openid4vp'
+import { createDecryptionKey, type DecryptionKey } from '@attache/keys'
+import type { AuthorizationRequest, ClientMetadata, ResponseEnc } from '@attache/openid4vp'
 import type { Settings } from './settings.js'
+import type { Requested } from './transaction.js'
 
 /** Content encryption that answers may use. */
 export const RESPONSE_ENCS: readonly ResponseEnc[] = ['A128GCM', 'A256GCM']
@@ -28,4 +29,32 @@ export function clientMetadataFor(settings: Settings, key: DecryptionKey | undef
     encryptionKeys: key === undefined ? [] : [key.publicJwk],
     encryptedResponseEncs: key === undefined ? undefined : RESPONSE_ENCS,
   }
+}
+
+/**
+ * The request of a plain transaction: the same at every fetch.
+ *
+ * Source: OpenID4VP 1.0, sections 5 and 8.2.
+ */
+export function transactionRequest(
+  transaction: Requested,
+  handle: string,
+  settings: Settings,
+): AuthorizationRequest {
+  const { decryptionKey } = transaction
+  const key = decryptionKey === undefined ? undefined : createDecryptionKey(decryptionKey)
+  return {
+    clientId: transaction.clientId,
+    responseMode: transaction.responseMode,
+    responseUri: responseUri(handle, settings),
+    nonce: transaction.nonce,
+    state: transaction.stateParameter,
+    dcqlQuery: transaction.query,
+    clientMetadata: clientMetadataFor(settings, key),
+  }
+}
+
+/** Where the answer to a transaction goes. */
+export function responseUri(handle: string, { origin, endpoints }: Settings): string {
+  return `${origin}${endpoints.response}/${handle}`
 }

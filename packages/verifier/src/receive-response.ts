@@ -161,8 +161,8 @@ async function judge(
   handle: string,
   { open, deps }: { readonly open: Open; readonly deps: ReceiveResponseDeps },
 ): Promise<Judged> {
-  const { query, nonce } = open.transaction
-  const audiences = [deps.settings.clientId]
+  const { query, nonce, clientId } = open.transaction
+  const audiences = [clientId]
   const facts = { transaction: handle, query, vpToken: response.vpToken, nonce, audiences, now: open.now }
   try {
     return { presentation: await verifyPresentation(facts, deps.verification) }

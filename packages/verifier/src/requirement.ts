@@ -16,6 +16,7 @@ import {
 } from '@attache/core'
 import { type DcqlQuery, lintDcqlQuery, parseDcqlQuery } from '@attache/openid4vp'
 import type { Presentation, PresentedCredential } from './presentation.js'
+import type { Settings } from './settings.js'
 
 /** What a decision sees of one call. */
 export interface DecisionContext {
@@ -72,7 +73,7 @@ const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
  */
 export function readRequirement(
   requirement: Requirement,
-  settings: { readonly keyBinding: 'required' | 'not-required'; readonly allowIndexPaths: boolean },
+  settings: Pick<Settings, 'keyBinding' | 'allowIndexPaths' | 'profile'>,
 ): { readonly requirement: ReadRequirement; readonly warnings: readonly string[] } {
   if (!SCOPE_TOKEN.test(requirement.scope)) {
     throw configurationError('scope_malformed', 'A scope is one token of printable ASCII.')
@@ -91,10 +92,13 @@ export function readRequirement(
  */
 export function readOwnQuery(
   query: JsonObject,
-  settings: { readonly keyBinding: 'required' | 'not-required'; readonly allowIndexPaths: boolean },
+  settings: Pick<Settings, 'keyBinding' | 'allowIndexPaths' | 'profile'>,
 ): { readonly query: DcqlQuery; readonly warnings: readonly string[] } {
   const parsed = parseOwnQuery(query)
-  const warnings = lintDcqlQuery(parsed, { allowIndexes: settings.allowIndexPaths })
+  const warnings = lintDcqlQuery(parsed, {
+    allowIndexes: settings.allowIndexPaths,
+    strict: settings.profile === 'haip',
+  })
   const unbound = parsed.credentials.some((credential) => !credential.requireCryptographicHolderBinding)
   if (unbound && settings.keyBinding === 'required') {
     throw configurationError(

@@ -6,16 +6,16 @@
  * @module
  */
 import { type NumericDate, ProtocolError, type Store } from '@attache/core'
-import { createDecryptionKey, type Signer } from '@attache/keys'
+import type { Signer } from '@attache/keys'
 import {
   type RequestUriPost,
   STATIC_AUDIENCE,
   signRequestObject,
   type WalletMetadata,
 } from '@attache/openid4vp'
-import { clientMetadataFor, RESPONSE_ENCS } from './presentation-request.js'
+import { RESPONSE_ENCS, transactionRequest } from './presentation-request.js'
 import type { Settings } from './settings.js'
-import { parseTransaction, type Requested, transactionKey } from './transaction.js'
+import { parseTransaction, transactionKey } from './transaction.js'
 
 /** What serving needs. */
 export interface ServeRequestDeps {
@@ -41,34 +41,22 @@ export async function serveRequest(
   const { settings, signer } = deps
   const stored = await deps.store.get(transactionKey(facts.handle))
   const transaction = stored === undefined ? undefined : parseTransaction(stored.value)
-  if (transaction?.state !== 'requested' || transaction.expiresAt <= facts.now) {
+  const ended = transaction?.state !== 'requested' || transaction.expiresAt <= facts.now
+  // A request of the prefix redirect_uri travelled whole in its URL and cannot be signed.
+  if (ended || transaction.clientId.startsWith('redirect_uri:')) {
     throw new ProtocolError('not_found', 'There is no such request. Start again.')
   }
   const { walletMetadata, walletNonce } = facts.post ?? {}
-  if (walletMetadata !== undefined) requireCommonGround(walletMetadata, settings, signer)
+  if (walletMetadata !== undefined) requireCommonGround(walletMetadata, transaction.clientId, signer)
   const audience = walletMetadata?.issuer ?? STATIC_AUDIENCE
   const lifetimeSeconds = Math.min(settings.lifetimes.requestObject, transaction.expiresAt - facts.now)
-  const request = { ...authorizationRequest(transaction, facts.handle, settings), walletNonce }
+  const request = { ...transactionRequest(transaction, facts.handle, settings), walletNonce }
   return signRequestObject({ request, audience, issuedAt: facts.now, lifetimeSeconds }, signer)
 }
 
-function authorizationRequest(transaction: Requested, handle: string, settings: Settings) {
-  const { decryptionKey } = transaction
-  const key = decryptionKey === undefined ? undefined : createDecryptionKey(decryptionKey)
-  return {
-    clientId: settings.clientId,
-    responseMode: transaction.responseMode,
-    responseUri: `${settings.origin}${settings.endpoints.response}/${handle}`,
-    nonce: transaction.nonce,
-    state: transaction.stateParameter,
-    dcqlQuery: transaction.query,
-    clientMetadata: clientMetadataFor(settings, key),
-  }
-}
-
 // What a wallet leaves out of its excerpt says nothing; what it lists must include us.
-function requireCommonGround(wallet: WalletMetadata, settings: Settings, signer: Signer): void {
-  const prefix = settings.clientId.slice(0, Math.max(settings.clientId.indexOf(':'), 0)) || 'pre-registered'
+function requireCommonGround(wallet: WalletMetadata, clientId: string, signer: Signer): void {
+  const prefix = clientId.slice(0, Math.max(clientId.indexOf(':'), 0)) || 'pre-registered'
   const fits =
     includesOne(wallet.clientIdPrefixes, [prefix]) &&
     includesOne(wallet.formats, ['dc+sd-jwt']) &&

@@ -26,6 +26,8 @@ export interface VerifierOptions {
   readonly keyBinding: 'required' | 'not-required'
   /** Who vouches for clients of the challenge route; without it that route is not offered. */
   readonly walletAttesters?: readonly TrustedAttester[]
+  /** `haip` adds the rules of the High Assurance Interoperability Profile 1.0. @default base */
+  readonly profile?: 'base' | 'haip'
   /** Attested clients that may use the challenge route. @default any */
   readonly allowedClients?: readonly string[]
   /** Whether DPoP proofs need a nonce of this server. @default false */
@@ -64,6 +66,7 @@ export interface Settings {
   readonly algorithms: readonly JwsAlgorithm[]
   readonly keyBinding: 'required' | 'not-required'
   readonly walletAttesters: readonly TrustedAttester[]
+  readonly profile: 'base' | 'haip'
   readonly allowedClients: 'any' | readonly string[]
   readonly onlyChallengeEndpointOfOrigin: boolean
   readonly allowIndexPaths: boolean
@@ -117,6 +120,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
     algorithms: parseAlgorithms(options.algorithms ?? ['ES256']),
     keyBinding,
     walletAttesters: options.walletAttesters ?? [],
+    profile: options.profile ?? 'base',
     allowedClients: options.allowedClients ?? 'any',
     onlyChallengeEndpointOfOrigin: options.onlyChallengeEndpointOfOrigin ?? true,
     allowIndexPaths: options.allowIndexPaths ?? false,

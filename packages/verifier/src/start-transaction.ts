@@ -14,8 +14,16 @@ import {
   randomText,
   type Store,
 } from '@attache/core'
-import { digest, generateDecryptionKey } from '@attache/keys'
-import { requestUrlByReference } from '@attache/openid4vp'
+import { digest, generateDecryptionKey, type Signer } from '@attache/keys'
+import {
+  checkOutgoingRequest,
+  checkRequestReference,
+  encodeAuthorizationRequest,
+  requestUrlByReference,
+  requestUrlByValue,
+  x509HashClientIdentifier,
+} from '@attache/openid4vp'
+import { responseUri, transactionRequest } from './presentation-request.js'
 import { readOwnQuery } from './requirement.js'
 import type { Settings } from './settings.js'
 import { encodeTransaction, type Requested, transactionHandle, transactionKey } from './transaction.js'
@@ -28,6 +36,11 @@ export interface TransactionOptions {
   readonly responseMode?: 'direct_post' | 'direct_post.jwt'
   /** How the wallet fetches the request. @default `get` */
   readonly method?: 'get' | 'post'
+  /**
+   * Under which prefix is asked. `redirect_uri` sends an unsigned request, all of it in the URL, and proves
+   * nothing about who asks. @default the verifier's own `clientId`
+   */
+  readonly clientIdPrefix?: 'redirect_uri' | 'x509_san_dns' | 'x509_hash'
   /** Where wallets listen. @default `openid4vp://` */
   readonly walletUrl?: string
   /** Names the session (cookie, connection) that begins; its result is given to no other. */
@@ -52,6 +65,8 @@ export interface StartedTransaction {
 /** What starting needs. */
 export interface StartTransactionDeps {
   readonly settings: Settings
+  /** Signs requests. */
+  readonly signer: Signer
   readonly store: Pick<Store, 'put'>
   readonly random: Random
 }
@@ -62,7 +77,7 @@ const RESULT_SECONDS = 300
 /**
  * Begins a transaction.
  *
- * @throws {TypeError} `query_malformed`, `return_uri`, or a code of the DCQL lint.
+ * @throws {TypeError} `query_malformed`, `return_uri`, or a code of the DCQL lint or of `checkOutgoingRequest`.
  *
  * Source: OpenID4VP 1.0, sections 5.2, 5.7 and 13.3.
  */
@@ -75,8 +90,10 @@ export async function startTransaction(
   const { query } = readOwnQuery(options.query, settings)
   const responseMode = options.responseMode ?? 'direct_post.jwt'
   const transactionId = randomText(random)
+  const handle = transactionHandle(transactionId)
   const transaction: Requested = {
     state: 'requested',
+    clientId: clientIdFor(options, handle, deps),
     query,
     responseMode,
     nonce: randomText(random),
@@ -88,15 +105,46 @@ export async function startTransaction(
     expiresAt: now + settings.lifetimes.transaction,
     unreadable: 0,
   }
-  const handle = transactionHandle(transactionId)
+  const handover = handOver(transaction, { handle, options }, deps)
   const keepUntil = transaction.expiresAt + RESULT_SECONDS
   await store.put(transactionKey(handle), encodeTransaction(transaction), keepUntil)
+  return { transactionId, clientId: transaction.clientId, ...handover, expiresAt: transaction.expiresAt }
+}
 
-  const { clientId, origin, endpoints } = settings
-  const requestUri = `${origin}${endpoints.request}/${handle}`
-  const reference = { clientId, requestUri, method: transaction.method }
-  const requestUrl = requestUrlByReference(options.walletUrl ?? 'openid4vp://', reference)
-  return { transactionId, clientId, requestUri, requestUrl, expiresAt: transaction.expiresAt }
+// What wallets would refuse is refused here, before anything is kept.
+function handOver(
+  transaction: Requested,
+  { handle, options }: { readonly handle: string; readonly options: TransactionOptions },
+  { settings, signer }: StartTransactionDeps,
+): { readonly requestUri: string; readonly requestUrl: string } {
+  const { clientId, method } = transaction
+  const unsigned = options.clientIdPrefix === 'redirect_uri'
+  const request = transactionRequest(transaction, handle, settings)
+  checkOutgoingRequest({
+    parameters: encodeAuthorizationRequest(request),
+    delivery: unsigned ? 'parameters' : 'reference',
+    signer: unsigned ? undefined : signer,
+    profile: settings.profile,
+  })
+  const base = options.walletUrl ?? 'openid4vp://'
+  const requestUri = `${settings.origin}${settings.endpoints.request}/${handle}`
+  checkRequestReference(requestUri, method)
+  if (unsigned) return { requestUri, requestUrl: requestUrlByValue(base, request) }
+  return { requestUri, requestUrl: requestUrlByReference(base, { clientId, requestUri, method }) }
+}
+
+function clientIdFor(options: TransactionOptions, handle: string, deps: StartTransactionDeps): string {
+  const { settings, signer } = deps
+  switch (options.clientIdPrefix) {
+    case 'redirect_uri':
+      return `redirect_uri:${responseUri(handle, settings)}`
+    case 'x509_san_dns':
+      return `x509_san_dns:${new URL(settings.origin).hostname}`
+    case 'x509_hash':
+      return x509HashClientIdentifier(signer.x5c?.[0] ?? '')
+    default:
+      return settings.clientId
+  }
 }
 
 function readReturnUri({ returnUri }: TransactionOptions, { origin, endpoints }: Settings): string {

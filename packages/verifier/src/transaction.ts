@@ -32,6 +32,8 @@ interface AnyTransaction {
 /** The request is out; the answer has not come. */
 export interface Requested extends AnyTransaction {
   readonly state: 'requested'
+  /** Full Client Identifier under which is asked; what answers must be bound to. */
+  readonly clientId: string
   readonly query: DcqlQuery
   readonly nonce: string
   /** The `state` parameter. */
@@ -113,16 +115,16 @@ export function encodeTransaction(transaction: Transaction): JsonObject {
       return { ...common, presentation: encodePresentation(transaction.presentation), ...code }
     }
     case 'requested': {
-      const { decryptionKey, returnUri, nonce, stateParameter, responseMode, method, unreadable } =
-        transaction
+      const { decryptionKey, returnUri, nonce, stateParameter, responseMode } = transaction
       return {
         ...common,
         query: encodeDcqlQuery(transaction.query),
         nonce,
         stateParameter,
         responseMode,
-        method,
-        unreadable,
+        clientId: transaction.clientId,
+        method: transaction.method,
+        unreadable: transaction.unreadable,
         ...(decryptionKey === undefined ? {} : { decryptionKey }),
         ...(returnUri === undefined ? {} : { returnUri }),
       }
@@ -165,10 +167,13 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
   const [nonce, stateParameter] = [optionalText(value, 'nonce'), optionalText(value, 'stateParameter')]
   const decryptionKey = member(value, 'decryptionKey')
   const unreadable = member(value, 'unreadable')
-  if (nonce === undefined || stateParameter === undefined || typeof unreadable !== 'number') return undefined
+  const clientId = optionalText(value, 'clientId')
+  if (nonce === undefined || stateParameter === undefined || clientId === undefined) return undefined
+  if (typeof unreadable !== 'number') return undefined
   return {
     ...common,
     state: 'requested',
+    clientId,
     query: parseDcqlQuery(member(value, 'query')),
     nonce,
     stateParameter,

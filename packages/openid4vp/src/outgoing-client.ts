@@ -1,0 +1,124 @@
+/**
+ * The rules for who asks: an outgoing request and the Client Identifier Prefix it is sent under.
+ *
+ * Source: OpenID4VP 1.0, sections 5.9.2 and 5.9.3; HAIP 1.0, section 5.
+ *
+ * @module
+ */
+import { type ConfigurationError, configurationError, type JsonObject, member } from '@attache/core'
+import { certificateNames, requireOwnChain, type Signer } from '@attache/keys'
+
+/** What is looked at in a signer. */
+export type RequestSigner = Pick<Signer, 'alg' | 'x5c' | 'publicJwk'> & {
+  /** Name of the key, where the prefix finds keys by name. */
+  readonly keyId?: string
+}
+
+interface OutgoingClient {
+  readonly parameters: JsonObject
+  readonly delivery: 'reference' | 'value' | 'parameters'
+  readonly signer?: RequestSigner | undefined
+  readonly profile?: 'base' | 'haip'
+  readonly trustedByWallet?: boolean
+  readonly registeredMetadata?: boolean
+}
+
+const ASYMMETRIC: readonly string[] = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'PS256',
+  'PS384',
+  'PS512',
+]
+const SUPPORTED = ['redirect_uri', 'x509_san_dns', 'x509_hash', 'decentralized_identifier']
+
+/**
+ * Refuses a request whose client does not fit its prefix.
+ *
+ * @throws {TypeError} `client_id`, `prefix_refused`, `prefix_unsigned_only`, `prefix_signed_only`,
+ * `redirect_uri_mismatch`, `san_mismatch`, `x509_hash_mismatch`, `response_uri_unlinked`, `did_key`, `alg`,
+ * `haip_prefix`, `metadata_registered`, or a code of `requireOwnChain` (`x5c_anchor`, `self_signed`).
+ *
+ * Source: OpenID4VP 1.0, section 5.9.3; HAIP 1.0, section 5.
+ */
+export function checkOutgoingClient(outgoing: OutgoingClient): void {
+  const { parameters, signer } = outgoing
+  const clientId = member(parameters, 'client_id')
+  // On the challenge route an unsigned request names no client: the endpoint is who asks.
+  if (clientId === undefined && signer === undefined && isChallenge(parameters)) return
+  if (typeof clientId !== 'string' || clientId === '')
+    throw refused('client_id', 'A request names its client.')
+  if (signer !== undefined && !ASYMMETRIC.includes(signer.alg)) {
+    throw refused('alg', 'Requests are signed with an asymmetric algorithm.')
+  }
+  const colon = clientId.indexOf(':')
+  const prefix = clientId.slice(0, Math.max(colon, 0))
+  if (outgoing.profile === 'haip' && signer !== undefined && prefix !== 'x509_hash') {
+    throw refused('haip_prefix', 'The profile signs requests as x509_hash.')
+  }
+  checkPrefix(prefix, clientId.slice(colon + 1), outgoing)
+  if (outgoing.registeredMetadata === true && member(parameters, 'client_metadata') !== undefined) {
+    throw refused('metadata_registered', 'A client with registered metadata sends no client_metadata.')
+  }
+}
+
+function isChallenge(parameters: JsonObject): boolean {
+  return String(member(parameters, 'response_mode')).startsWith('ia_post')
+}
+
+function checkPrefix(prefix: string, original: string, outgoing: OutgoingClient): void {
+  const { parameters, signer } = outgoing
+  switch (prefix) {
+    case '':
+      return
+    case 'redirect_uri': {
+      if (signer !== undefined) throw refused('prefix_unsigned_only', 'The prefix redirect_uri cannot sign.')
+      const target = member(parameters, 'response_uri') ?? member(parameters, 'redirect_uri')
+      if (target !== original) throw refused('redirect_uri_mismatch', 'The client_id names another address.')
+      return
+    }
+    case 'x509_san_dns':
+    case 'x509_hash':
+      checkCertificate(prefix, original, outgoing)
+      return
+    case 'decentralized_identifier':
+      if (signer?.keyId?.startsWith(`${original}#`) !== true) {
+        throw refused('did_key', 'The signing key needs a kid of the DID that asks.')
+      }
+      return
+    default:
+      throw refused(
+        'prefix_refused',
+        `The client_id has a prefix that is not used here: ${SUPPORTED.join(', ')}.`,
+      )
+  }
+}
+
+function checkCertificate(prefix: string, original: string, outgoing: OutgoingClient): void {
+  const { signer, parameters } = outgoing
+  if (signer?.x5c === undefined) throw refused('prefix_signed_only', 'This prefix signs with a certificate.')
+  requireOwnChain(signer.x5c, signer.publicJwk)
+  const { dnsNames, sha256 } = certificateNames(signer.x5c)
+  if (prefix === 'x509_hash') {
+    if (sha256 !== original)
+      throw refused('x509_hash_mismatch', 'The client_id is the hash of another certificate.')
+    return
+  }
+  if (!dnsNames.includes(original))
+    throw refused('san_mismatch', 'The certificate does not name the client_id.')
+  const target = member(parameters, 'response_uri') ?? member(parameters, 'redirect_uri')
+  const host = typeof target === 'string' && URL.canParse(target) ? new URL(target).hostname : original
+  if (host !== original && outgoing.trustedByWallet !== true) {
+    throw refused(
+      'response_uri_unlinked',
+      'The address of the answer lies on another host than the client_id.',
+    )
+  }
+}
+
+function refused(code: string, message: string): ConfigurationError {
+  return configurationError(code, message)
+}
