@@ -21,6 +21,7 @@ import {
   type Issuer,
   type IssuerOptions,
   parseCredentialTemplate,
+  type SignIn,
 } from '@attache/issuer'
 import {
   createAnchors,
@@ -124,6 +125,14 @@ export interface IssuerBench {
   send(url: string, init?: RequestInit): Promise<Response>
 }
 
+/** Signs in `ngozi` with `correct horse`, for the agent `payroll-export`. */
+const SIGN_IN: SignIn = {
+  signIn: async ({ username, password }) =>
+    username === 'ngozi' && password === 'correct horse'
+      ? { name: 'Ngozi', agents: ['payroll-export'] }
+      : undefined,
+}
+
 export type BenchOptions = Partial<Omit<IssuerOptions, 'templates'>> & {
   readonly template?: string
   readonly templates?: readonly string[]
@@ -131,17 +140,15 @@ export type BenchOptions = Partial<Omit<IssuerOptions, 'templates'>> & {
   readonly store?: Store
 }
 
-const NOBODY: TrustAnchors | undefined = undefined
+/** Made once: certificates are the slow part of a bench, and nothing of a test depends on whose they are. */
+const PARTIES = Promise.all([certify('Wallet Provider'), certify('Acme', ['issuer.example', 'localhost'])])
 
 /** Builds an issuer with one person and the agent `payroll-export`. */
 export async function createIssuerBench(options: BenchOptions = {}): Promise<IssuerBench> {
   const time = createFixedClock()
   const random = createSeededRandom('issuer')
   const store = options.store ?? createMemoryStore({ clock: time.clock })
-  const [provider, signing] = await Promise.all([
-    certify('Wallet Provider'),
-    certify('Acme', ['issuer.example', 'localhost']),
-  ])
+  const [provider, signing] = await PARTIES
   const credentialIssuer = options.credentialIssuer ?? ISSUER
   const { log, logged } = recordingLog()
   const shared = { store, clock: time.clock, random, log }
@@ -164,14 +171,14 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
     { ...shared, signer: signing.signer },
   )
   const texts = options.templates ?? [options.template ?? TEMPLATE]
-  const { template, people, store: given, ...rest } = options
+  const { template, people, store: given, templates, ...rest } = options
   const issuer = createIssuer(
     {
       mode: 'haip',
       grants: ['pre-authorized_code'],
       clientAuthentication: {
         method: 'attestation',
-        attesters: [{ name: 'provider', anchors: provider.anchors ?? NOBODY, clients: 'any' }],
+        attesters: [{ name: 'provider', anchors: provider.anchors, clients: 'any' }],
         challenges: false,
       },
       transactionCode: { inputMode: 'numeric', length: 6 },
@@ -184,6 +191,7 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
       signer: signing.signer,
       claims: directory,
       statusLists,
+      signIn: SIGN_IN,
       seal: createSeal([{ id: 'k1', key: random(32) }], { random }),
     },
   )
