@@ -44,6 +44,11 @@ function expectationOf(policy: Policy): SdJwtExpectation {
   }
 }
 
+/** Id and rule for the title; `$name` would put them in quotes. */
+function titled<Case extends { readonly id: string; readonly rule: string }>(cases: readonly Case[]) {
+  return cases.map((one) => [one.id, one.rule, one] as const)
+}
+
 async function judge(verify: () => Promise<{ readonly claims: JsonObject }>): Promise<JsonObject | string> {
   try {
     return (await verify()).claims
@@ -54,7 +59,7 @@ async function judge(verify: () => Promise<{ readonly claims: JsonObject }>): Pr
 }
 
 describe('verifySdJwt: derived cases', () => {
-  test.each(genericCases.cases)('$id gets its verdict [$rule]', async (given) => {
+  test.each(titled(genericCases.cases))('%s gets its verdict [%s]', async (_, __, given) => {
     const verdict = await judge(() =>
       verifySdJwt(given.input, { ...expectationOf(given.policy), typ: given.policy.typ }),
     )
@@ -68,7 +73,7 @@ describe('verifySdJwt: derived cases', () => {
 })
 
 describe('verifySdJwtVc: derived cases', () => {
-  test.each(vcCases.cases)('$id gets its verdict [$rule]', async (given) => {
+  test.each(titled(vcCases.cases))('%s gets its verdict [%s]', async (_, __, given) => {
     const verdict = await judge(() =>
       verifySdJwtVc(given.input, { ...expectationOf(given.policy), acceptedTypes: given.policy.vct }),
     )
