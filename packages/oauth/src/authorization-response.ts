@@ -56,6 +56,7 @@ export function parseAuthorizationResponse(
     readonly issuerRequired: boolean
   },
 ): AuthorizationResponse {
+  if (!URL.canParse(url)) throw new VerificationError('answer_malformed', 'The redirect URI is no URL.')
   const read = singleParameters(new URL(url).searchParams)
   if (read('state') !== expected.state) {
     throw new VerificationError('authorization_response_state', 'The response answers another request.')

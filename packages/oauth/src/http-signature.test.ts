@@ -156,6 +156,10 @@ describe('signed requests', () => {
     expect(wanted).toMatchObject({ components: ALL, tag: REQUEST_SIGNATURE_TAG })
     expect(reasonOf(await signed(call, agent, { accepted: wanted }))).toBe('accepted')
     expect(unsigned.message).not.toMatch(/to\.ken|pro\.of/)
+    const nonce = 'n'.repeat(22)
+    const asked = refusal(() => verifySignedRequest(call, { ...expected, nonce }, NOW))
+    const [echo] = parseAcceptSignature(asked.headers['Accept-Signature'] ?? '')
+    expect(reasonOf(await signed(call, agent, { accepted: echo }), { nonce })).toBe('accepted')
   })
 
   test('a valid DPoP proof does not excuse a changed body [DPOP-R-08]', async () => {

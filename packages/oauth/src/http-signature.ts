@@ -222,7 +222,8 @@ export function verifySignedRequest(
       now,
     )
   } catch (error) {
-    throw signatureRefusal(error, { label: 'agent', components: required, tag: REQUEST_SIGNATURE_TAG })
+    const { nonce } = expected
+    throw signatureRefusal(error, { label: 'agent', components: required, tag: REQUEST_SIGNATURE_TAG, nonce })
   }
 }
 

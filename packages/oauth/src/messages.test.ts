@@ -295,7 +295,12 @@ describe('authorization responses', () => {
     expect(parseAuthorizationResponse(silent, { ...expected, issuerRequired: false })).toMatchObject({
       code: 'c',
     })
-    for (const malformed of [`${url}&code=d`, `${url}&error=e`, url.replace('code=c', 'code=')]) {
+    for (const malformed of [
+      `${url}&code=d`,
+      `${url}&error=e`,
+      url.replace('code=c', 'code='),
+      'not a url',
+    ]) {
       expect(() => parseAuthorizationResponse(malformed, expected)).toThrow(
         expect.objectContaining({ code: 'answer_malformed' }),
       )
