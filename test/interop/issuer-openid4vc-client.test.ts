@@ -4,6 +4,7 @@ import { createClientAttestation } from '@attache/oauth'
 import { clientAuthenticationClientAttestationJwt, type JwtSignerJwk } from '@openid4vc/oauth2'
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { afterAll, describe, expect, test } from 'vitest'
+import { approveInBrowser } from './approve-in-browser.js'
 import { createPeerKeys } from './openid4vc-callbacks.js'
 import { AGENT, CONFIGURATION, type ServedIssuer, serveIssuer } from './our-issuer.js'
 import { createPeerFetch } from './peer-fetch.js'
@@ -203,5 +204,56 @@ describe('the client of @openid4vc/openid4vci at our issuer', () => {
     })
 
     expect(response.status).toBe(204)
+  })
+})
+
+describe('the client of @openid4vc/openid4vci by the authorization code flow', () => {
+  const codeFlow = { grants: ['authorization_code'], batchSize: 3 } as const
+  const redirectUri = 'https://wallet.example/callback'
+
+  test('an offer, PAR, approval, code, credentials', async () => {
+    const meeting = await meet(codeFlow)
+    const { client, keys, ours, network } = meeting
+    const { uri } = await ours.offer()
+    const credentialOffer = await client.resolveCredentialOffer(uri)
+    const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer)
+    const signer = await keys.create()
+    const begun = await client.initiateAuthorization({
+      credentialOffer,
+      issuerMetadata,
+      clientId: CLIENT,
+      redirectUri,
+      scope: issuerMetadata.credentialIssuer.credential_configurations_supported[CONFIGURATION]?.scope ?? '',
+      dpop: { signer },
+    })
+    if (begun.authorizationFlow === 'PresentationDuringIssuance') throw new Error('Nobody asked for that.')
+    const approval = { agent: AGENT, decision: 'approve' } as const
+    const url = await approveInBrowser(begun.authorizationRequestUrl, approval, network.fetch)
+    const [authorizationServerMetadata] = issuerMetadata.authorizationServers
+    if (authorizationServerMetadata === undefined) throw new Error('The issuer names no server.')
+    const { code = '' } = client.parseAndVerifyAuthorizationResponseRedirectUrl({
+      url,
+      authorizationServerMetadata,
+    })
+    const granted = await client.retrieveAuthorizationCodeAccessTokenFromOffer({
+      credentialOffer,
+      issuerMetadata,
+      authorizationCode: code,
+      pkceCodeVerifier: begun.pkce?.codeVerifier ?? '',
+      redirectUri,
+      dpop: { signer },
+    })
+    const { jwts } = await prove(meeting, issuerMetadata, 3)
+    const { credentialResponse } = await client.retrieveCredentials({
+      issuerMetadata,
+      accessToken: granted.accessTokenResponse.access_token,
+      ...(granted.dpop === undefined ? {} : { dpop: granted.dpop }),
+      credentialConfigurationId: CONFIGURATION,
+      proofs: { jwt: jwts },
+    })
+
+    expect(begun.authorizationRequestUrl).toContain('request_uri=')
+    expect(granted.accessTokenResponse.token_type).toBe('DPoP')
+    expect(credentialResponse.credentials).toHaveLength(3)
   })
 })

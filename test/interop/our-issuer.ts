@@ -14,6 +14,7 @@ import {
 import { createSeal } from '@attache/keys'
 import { createStatusLists } from '@attache/status-list'
 import { createHttpsOrigin } from '../support/https-origin.js'
+import { OPERATOR } from './approve-in-browser.js'
 import { type Certified, certify, recordingLog, tlsAuthority } from './world.js'
 
 const TEMPLATE = `
@@ -103,6 +104,12 @@ export async function serveIssuer(
       ...shared,
       claims: directory,
       statusLists: createStatusLists({ ...lists, lifetimeSeconds: 86_400, size: 100_000 }, shared),
+      signIn: {
+        signIn: async ({ username, password }) =>
+          username === OPERATOR.username && password === OPERATOR.password
+            ? { name: username, agents: [AGENT] }
+            : undefined,
+      },
       seal: createSeal([{ id: 'k1', key: systemRandom(32) }], shared),
     },
   )

@@ -1,8 +1,7 @@
 /**
  * A fetch for peers: the web's signature over node:https, trusting the authority of this run.
  *
- * Node's own fetch takes no authority after the process has started. Redirects are handed back, not followed,
- * unless the caller asked for nothing else than the default of an API that never redirects.
+ * Node's own fetch takes no authority after the process has started. Redirects are handed back, not followed.
  *
  * @module
  */
@@ -18,16 +17,28 @@ export interface PeerCall {
   readonly status: number
 }
 
+/** What peers hand over: members that are undefined count as absent. */
+interface SendInit {
+  readonly method?: string | undefined
+  readonly headers?: RequestInit['headers'] | undefined
+  readonly body?: RequestInit['body'] | undefined
+}
+
 export interface PeerFetch {
-  readonly fetch: typeof fetch
+  readonly fetch: (input: string | URL | Request, init?: SendInit) => Promise<Response>
   readonly calls: readonly PeerCall[]
 }
 
 /** Makes a fetch that keeps what passed through it. */
 export function createPeerFetch(): PeerFetch {
   const calls: PeerCall[] = []
-  const send = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const request = new Request(input, init)
+  const send = async (input: string | URL | Request, init: SendInit = {}): Promise<Response> => {
+    const { method: verb, headers: fields, body: content } = init
+    const request = new Request(input, {
+      ...(verb === undefined ? {} : { method: verb }),
+      ...(fields === undefined ? {} : { headers: fields }),
+      ...(content === undefined ? {} : { body: content, duplex: 'half' }),
+    })
     const body = Buffer.from(await request.arrayBuffer())
     const response = await exchange(request, body)
     const { method, url, headers } = request
