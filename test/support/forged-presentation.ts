@@ -145,10 +145,10 @@ export async function judge(
   return { status: response.status, body, reason, claims, world, responseUri }
 }
 
-/** The reason of a refusal in log lines. */
+/** The last reason of a refusal in log lines. */
 export function reasonIn(lines: readonly string[]): string {
-  const line = lines.find((text) => text.includes('.refused"') && text.includes('"reason"'))
-  return line === undefined ? 'accepted' : (/"reason":"([a-z_]+)"/.exec(line)?.[1] ?? 'unknown')
+  const reasons = lines.flatMap((text) => /"reason":"([a-z_]+)"/.exec(text)?.[1] ?? [])
+  return reasons.at(-1) ?? 'accepted'
 }
 
 async function claimsOf(world: World, transactionId: string): Promise<readonly JsonValue[]> {
