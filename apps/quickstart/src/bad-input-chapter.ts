@@ -66,10 +66,10 @@ function badCalls({ issuer, api }: Setting): readonly BadCall[] {
       expected: { status: 401 },
     },
     {
-      what: 'a challenge request without a client',
+      what: 'a challenge request without a proof',
       url: `${api}/attache/challenge`,
       init: post(FORM, 'response_type=code'),
-      expected: { status: 401, error: 'invalid_client' },
+      expected: { status: 400, error: 'invalid_dpop_proof' },
     },
   ]
 }
