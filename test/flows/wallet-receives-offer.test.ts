@@ -155,7 +155,7 @@ describe('a credential offer', () => {
   })
 
   test('with both grants is taken by the configured preference [VCI-W-OFFER-11]', async () => {
-    const grants = { ...CODE_OFFER['grants'], ...OFFER['grants'] }
+    const grants = { ...within(CODE_OFFER, 'grants'), ...within(OFFER, 'grants') }
     const link = offerLink({ ...OFFER, grants })
     const first = await createScriptedWorld()
     expect(await first.wallet.receive(AGENT, link, TX_CODE)).toMatchObject({ outcome: 'stored' })
@@ -299,7 +299,7 @@ describe('issuer and server metadata', () => {
           ...document,
           extra: [1],
           credential_configurations_supported: {
-            ...document['credential_configurations_supported'],
+            ...within(document, 'credential_configurations_supported'),
             mdoc: { format: 'mso_mdoc', doctype: 'x' },
           },
         }),
