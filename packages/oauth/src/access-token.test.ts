@@ -86,6 +86,7 @@ describe('access tokens', () => {
     ['an unknown confirmation beside ours', { cnf: { jkt: JKT, kid: 'x' } }],
     ['a malformed confirmation', { cnf: { jkt: 'short' } }],
     ['a confirmation that is no object', { cnf: [JKT] }],
+    ['a confirmation of nothing', { cnf: {} }],
   ] as const
   test.each(members)('refuses %s, alone of all members [MTLS-06]', async (_, change) => {
     const { header, payload } = parseJws(await createAccessToken(token, issuer))
@@ -127,6 +128,19 @@ describe('access tokens', () => {
   test('is not made with a further claim that has the name of its own', () => {
     for (const name of ['cnf', 'aud', 'exp']) {
       expect(() => createAccessToken({ ...token, claims: { [name]: 'x' } }, issuer)).toThrow(TypeError)
+    }
+  })
+
+  test('is not made without what the resource asks for, nor unbound', () => {
+    const unusable = expect.objectContaining({ code: 'message_unusable' })
+    for (const change of [
+      { audience: '' },
+      { scope: '' },
+      { jti: '' },
+      { confirmation: {} },
+      { confirmation: { jkt: 'x' } },
+    ]) {
+      expect(() => createAccessToken({ ...token, ...change }, issuer)).toThrow(unusable)
     }
   })
 

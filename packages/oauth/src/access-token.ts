@@ -27,7 +27,7 @@ import {
   signJws,
   verifyJws,
 } from '@attache/keys'
-import { jsonMembers } from './message-members.js'
+import { jsonMembers, readable } from './message-members.js'
 import type { Confirmation } from './protected-request.js'
 
 const TYP = 'at+jwt'
@@ -56,7 +56,8 @@ export interface AccessTokenClaims {
 /**
  * Creates a signed access token.
  *
- * @throws {TypeError} `claim_reserved`: a further claim has the name of one of the token's own.
+ * @throws {TypeError} `claim_reserved`: a further claim has the name of one of the token's own;
+ *   `message_unusable`: a claim is empty or malformed.
  *
  * Source: RFC 9068, section 2.
  */
@@ -73,7 +74,8 @@ export function createAccessToken(token: AccessTokenClaims, signer: Signer): Pro
     jti: token.jti,
     cnf: createConfirmation(token.confirmation),
   })
-  return signJws({ header: { typ: TYP, kid: signer.kid }, payload }, signer)
+  const header = { typ: TYP, kid: signer.kid }
+  return signJws({ header, payload: readable(payload, parseClaims) }, signer)
 }
 
 /** What a resource expects of an access token. */
@@ -177,7 +179,9 @@ export function createConfirmation(confirmation: Confirmation): JsonObject {
  */
 export function parseConfirmation(cnf: JsonValue | undefined): Confirmation {
   if (cnf === undefined) return {}
-  if (!isJsonObject(cnf)) throw refused('The cnf of the access token is malformed.')
+  if (!isJsonObject(cnf) || Object.keys(cnf).length === 0) {
+    throw refused('The cnf of the access token is malformed.')
+  }
   for (const [name, value] of Object.entries(cnf)) {
     const known = name === 'jkt' || name === 'x5t#S256'
     if (!known || typeof value !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(value)) {
