@@ -50,6 +50,7 @@ export function transactionRequest(
     nonce: transaction.nonce,
     state: transaction.stateParameter,
     dcqlQuery: transaction.query,
+    transactionData: transaction.transactionData,
     clientMetadata: clientMetadataFor(settings, key),
   }
 }

@@ -161,9 +161,10 @@ async function judge(
   handle: string,
   { open, deps }: { readonly open: Open; readonly deps: ReceiveResponseDeps },
 ): Promise<Judged> {
-  const { query, nonce, clientId } = open.transaction
+  const { query, nonce, clientId, transactionData } = open.transaction
   const audiences = [clientId]
-  const facts = { transaction: handle, query, vpToken: response.vpToken, nonce, audiences, now: open.now }
+  const asked = { transaction: handle, query, nonce, audiences, transactionData }
+  const facts = { ...asked, vpToken: response.vpToken, now: open.now }
   try {
     return { presentation: await verifyPresentation(facts, deps.verification) }
   } catch (error) {

@@ -12,6 +12,7 @@ import { type JwsAlgorithm, parseAlgorithms, type Signer } from '@attache/keys'
 import type { TrustedAttester } from '@attache/oauth'
 import { parseClientIdentifier, x509HashClientIdentifier } from '@attache/openid4vp'
 import type { TrustedIssuer } from './issuer-trust.js'
+import { refuseUnsafeAnchors } from './unsafe-anchors.js'
 
 /** What a verifier is told. */
 export interface VerifierOptions {
@@ -57,6 +58,8 @@ export interface VerifierOptions {
   readonly staleStatusSeconds?: number
   /** Whether queries may count array elements, which decoys make undecidable. @default false */
   readonly allowIndexPaths?: boolean
+  /** For unit tests alone: whether test keys count, as `@attache/testing` makes them. @default false */
+  readonly allowUnsafeAnchors?: boolean
 }
 
 /** A verifier's options, read. */
@@ -101,9 +104,10 @@ const CODE_SECONDS = 60
  * Reads the options.
  *
  * @throws {TypeError} `origin`, `path`, `key_binding`, `lifetime`, `algorithm_refused`, `client_id`,
- * `signer_certificate`.
+ * `signer_certificate`, `unsafe_anchor`.
  */
 export function readSettings(options: VerifierOptions, signer: Signer): Settings {
+  refuseUnsafeAnchors(options, signer)
   const { path = '/attache', keyBinding } = options
   if (keyBinding !== 'required' && keyBinding !== 'not-required') {
     throw configurationError('key_binding', 'Say whether keyBinding is required or not-required.')

@@ -19,6 +19,7 @@ import {
   checkOutgoingRequest,
   checkRequestReference,
   encodeAuthorizationRequest,
+  encodeTransactionData,
   requestUrlByReference,
   requestUrlByValue,
   x509HashClientIdentifier,
@@ -32,6 +33,8 @@ import { encodeTransaction, type Requested, transactionHandle, transactionKey } 
 export interface TransactionOptions {
   /** DCQL, as on the wire. */
   readonly query: JsonObject
+  /** What the holder agrees to by signing: each with `type` and `credential_ids`, and members of its type. */
+  readonly transactionData?: readonly JsonObject[]
   /** How the answer comes. @default `direct_post.jwt` */
   readonly responseMode?: 'direct_post' | 'direct_post.jwt'
   /** How the wallet fetches the request. @default `get` */
@@ -95,6 +98,7 @@ export async function startTransaction(
     state: 'requested',
     clientId: clientIdFor(options, handle, deps),
     query,
+    transactionData: options.transactionData?.map(encodeTransactionData),
     responseMode,
     nonce: randomText(random),
     stateParameter: randomText(random),

@@ -9,6 +9,7 @@
  * @module
  */
 import {
+  isJsonArray,
   isJsonObject,
   type JsonObject,
   type JsonValue,
@@ -35,6 +36,8 @@ export interface Requested extends AnyTransaction {
   /** Full Client Identifier under which is asked; what answers must be bound to. */
   readonly clientId: string
   readonly query: DcqlQuery
+  /** `transaction_data` entries as sent; absent without. */
+  readonly transactionData: readonly string[] | undefined
   readonly nonce: string
   /** The `state` parameter. */
   readonly stateParameter: string
@@ -115,7 +118,7 @@ export function encodeTransaction(transaction: Transaction): JsonObject {
       return { ...common, presentation: encodePresentation(transaction.presentation), ...code }
     }
     case 'requested': {
-      const { decryptionKey, returnUri, nonce, stateParameter, responseMode } = transaction
+      const { decryptionKey, returnUri, nonce, stateParameter, responseMode, transactionData } = transaction
       return {
         ...common,
         query: encodeDcqlQuery(transaction.query),
@@ -125,6 +128,7 @@ export function encodeTransaction(transaction: Transaction): JsonObject {
         clientId: transaction.clientId,
         method: transaction.method,
         unreadable: transaction.unreadable,
+        ...(transactionData === undefined ? {} : { transactionData }),
         ...(decryptionKey === undefined ? {} : { decryptionKey }),
         ...(returnUri === undefined ? {} : { returnUri }),
       }
@@ -175,6 +179,7 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
     state: 'requested',
     clientId,
     query: parseDcqlQuery(member(value, 'query')),
+    transactionData: optionalTexts(value, 'transactionData'),
     nonce,
     stateParameter,
     unreadable,
@@ -188,6 +193,11 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
 function optionalText(object: JsonObject, name: string): string | undefined {
   const value = member(object, name)
   return typeof value === 'string' ? value : undefined
+}
+
+function optionalTexts(object: JsonObject, name: string): readonly string[] | undefined {
+  const value = member(object, name)
+  return isJsonArray(value) ? value.filter((text) => typeof text === 'string') : undefined
 }
 
 function isReason(text: string): text is Refused['reason'] {

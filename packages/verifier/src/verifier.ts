@@ -111,6 +111,7 @@ function createVerification(
     ),
     algorithms,
     keyBindingMaxAgeSeconds: options.keyBindingMaxAgeSeconds ?? 300,
+    alwaysBind: settings.profile === 'haip',
     requireStatus: options.requireStatus ?? false,
   }
 }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { JsonValue, NumericDate, VerificationError } from '@attache/core'
+import type { JsonObject, JsonValue, NumericDate, VerificationError } from '@attache/core'
 import { type JwsAlgorithm, jwkThumbprint } from '@attache/keys'
 import {
   type CredentialQuery,
@@ -23,6 +23,7 @@ import { requireValidStatus, type StatusReference, type StatusResolver } from '@
 import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
 import type { IssuerTrust } from './issuer-trust.js'
 import { type Presentation, type PresentedCredential, projectClaims } from './presentation.js'
+import { requireTransactionData } from './transaction-data-coverage.js'
 
 /** One response, with everything it must agree with. */
 export interface PresentationFacts {
@@ -35,6 +36,8 @@ export interface PresentationFacts {
   readonly nonce: string
   /** Accepted `aud` values; one, but for the challenge route's two forms. */
   readonly audiences: readonly string[]
+  /** `transaction_data` entries exactly as sent. @default none */
+  readonly transactionData?: readonly string[] | undefined
   readonly now: NumericDate
 }
 
@@ -48,6 +51,8 @@ export interface VerifyPresentationDeps {
   readonly algorithms: readonly JwsAlgorithm[]
   /** Greatest age of a KB-JWT, in seconds. */
   readonly keyBindingMaxAgeSeconds: number
+  /** Whether a credential that is bound to a key needs its proof whatever the query says (HAIP 1.0). */
+  readonly alwaysBind: boolean
   /** Whether a credential without a status is refused. */
   readonly requireStatus: boolean
   /** Hears every step, passed or not; for explaining. */
@@ -76,24 +81,37 @@ export async function verifyPresentation(
   const token = parseVpToken(facts.vpToken, facts.query)
   deps.trace?.({ phase: 'structure', outcome: 'passed' })
 
-  const accepted: PresentedCredential[] = []
+  const accepted: Accepted[] = []
   let first: VerificationError | undefined
   for (const query of facts.query.credentials) {
     for (const text of token.get(query.id) ?? []) {
       const judged = await judge(text, query, { facts, deps })
-      if ('credential' in judged) accepted.push(judged.credential)
-      else first ??= judged.refusal
+      if ('refusal' in judged) first ??= judged.refusal
+      else accepted.push(judged)
     }
   }
-  return { transaction: facts.transaction, credentials: completeSet(facts.query, accepted, { deps, first }) }
+  const complete = completeSet(facts.query, accepted, { deps, first })
+  if (facts.transactionData !== undefined) {
+    const statements = complete.flatMap(({ credential, statement }) =>
+      statement === undefined ? [] : [{ queryId: credential.queryId, payload: statement }],
+    )
+    requireTransactionData(facts.transactionData, facts.query, statements)
+  }
+  return { transaction: facts.transaction, credentials: complete.map(({ credential }) => credential) }
 }
 
-type Judgement = { readonly credential: PresentedCredential } | { readonly refusal: VerificationError }
+interface Accepted {
+  readonly credential: PresentedCredential
+  /** Payload of the KB-JWT. */
+  readonly statement: JsonObject | undefined
+}
+
+type Judgement = Accepted | { readonly refusal: VerificationError }
 
 // A presentation that fails is set aside; the set check runs on the rest (section 8.6).
 async function judge(text: string, query: CredentialQuery, context: Context): Promise<Judgement> {
   try {
-    return { credential: await verifyOne(text, query, context) }
+    return await verifyOne(text, query, context)
   } catch (cause) {
     const reason = reasonOf(cause)
     if (reason === undefined) throw cause
@@ -110,9 +128,12 @@ interface Context {
   readonly deps: VerifyPresentationDeps
 }
 
-async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: Context) {
+async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: Context): Promise<Accepted> {
   const step = { queryId: query.id, outcome: 'passed' } as const
   const verified = await verifySdJwtVc(text, expectation(text, query, { facts, deps }))
+  if (deps.alwaysBind && verified.holderKey !== undefined && verified.keyBinding === undefined) {
+    throw refusedPresentation('kb_missing')
+  }
   deps.trace?.({ phase: 'credential', ...step })
 
   const trust = deps.issuers.factsOf(verified.issuerKey)
@@ -131,7 +152,7 @@ async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: 
   const status = await checkStatus(verified, { now: facts.now, deps, trust: trust.ruleId })
   deps.trace?.({ phase: 'status', ...step })
   const bound = verified.keyBinding !== undefined && verified.holderKey !== undefined
-  return {
+  const credential = {
     queryId: query.id,
     issuer: verified.issuer,
     trust: trust.ruleId,
@@ -143,6 +164,7 @@ async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: 
     expiresAt: verified.expiresAt,
     credentialHash: verified.credentialHash,
   }
+  return { credential, statement: verified.keyBinding?.payload }
 }
 
 function expectation(text: string, query: CredentialQuery, { facts, deps }: Context) {
@@ -181,13 +203,14 @@ async function checkStatus(
 
 function completeSet(
   query: DcqlQuery,
-  accepted: readonly PresentedCredential[],
+  accepted: readonly Accepted[],
   context: { readonly deps: VerifyPresentationDeps; readonly first: VerificationError | undefined },
-): readonly PresentedCredential[] {
-  const outcome = satisfyCredentialSets(query, (id) => accepted.some(({ queryId }) => queryId === id))
+): readonly Accepted[] {
+  const answered = (id: string) => accepted.some(({ credential }) => credential.queryId === id)
+  const outcome = satisfyCredentialSets(query, answered)
   if (outcome.satisfied) {
     context.deps.trace?.({ phase: 'set', outcome: 'passed' })
-    return accepted.filter(({ queryId }) => outcome.queryIds.includes(queryId))
+    return accepted.filter(({ credential }) => outcome.queryIds.includes(credential.queryId))
   }
   const reason = query.credentialSets === undefined ? 'query_unsatisfied' : 'credential_set_unsatisfied'
   context.deps.trace?.({ phase: 'set', outcome: reason })
