@@ -2,20 +2,17 @@ import * as oauth from 'oauth4webapi'
 import { afterAll, describe, expect, test } from 'vitest'
 import { approveInBrowser } from './approve-in-browser.js'
 import { attestedBy } from './attested-client.js'
-import { AGENT, type ServedIssuer, serveIssuer } from './our-issuer.js'
+import { AGENT, serveIssuer } from './our-issuer.js'
 import { createPeerFetch } from './peer-fetch.js'
+import { closeAll, closeAtEnd } from './world.js'
 
 const PRE_AUTHORIZED_CODE = 'urn:ietf:params:oauth:grant-type:pre-authorized_code'
 const REDIRECT_URI = 'https://wallet.example/callback'
 const client: oauth.Client = { client_id: 'https://wallet.example/agents' }
-const open: ServedIssuer[] = []
-afterAll(async () => {
-  for (const one of open) await one.close()
-})
+afterAll(closeAll)
 
 async function meet(options: Parameters<typeof serveIssuer>[0] = {}) {
-  const ours = await serveIssuer(options)
-  open.push(ours)
+  const ours = closeAtEnd(await serveIssuer(options))
   const { fetch, calls } = createPeerFetch()
   const http = { [oauth.customFetch]: fetch }
   const issuer = new URL(ours.credentialIssuer)

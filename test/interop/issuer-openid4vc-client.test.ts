@@ -1,108 +1,14 @@
-import { systemClock } from '@attache/core'
-import { parsePublicJwk } from '@attache/keys'
-import { createClientAttestation } from '@attache/oauth'
-import { clientAuthenticationClientAttestationJwt, type JwtSignerJwk } from '@openid4vc/oauth2'
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { afterAll, describe, expect, test } from 'vitest'
 import { approveInBrowser } from './approve-in-browser.js'
 import { createPeerKeys } from './openid4vc-callbacks.js'
-import { AGENT, CONFIGURATION, type ServedIssuer, serveIssuer } from './our-issuer.js'
+import { CLIENT, meet, obtainToken, prove, retrieve } from './openid4vc-wallet.js'
+import { AGENT, CONFIGURATION, serveIssuer } from './our-issuer.js'
 import { createPeerFetch } from './peer-fetch.js'
 import { readCredential } from './read-credential.js'
+import { closeAll, closeAtEnd } from './world.js'
 
-const CLIENT = 'https://wallet.example/agents'
-const open: ServedIssuer[] = []
-afterAll(async () => {
-  for (const one of open) await one.close()
-})
-
-async function meet(options: Parameters<typeof serveIssuer>[0] = {}) {
-  const ours = await serveIssuer(options)
-  open.push(ours)
-  const network = createPeerFetch()
-  const keys = createPeerKeys(network.fetch)
-  const instance = await keys.create()
-  const statement = {
-    clientId: CLIENT,
-    instanceKey: parsePublicJwk(keys.publicJwk(instance)),
-    expiresAt: systemClock() + 3600,
-    issuer: 'https://provider.example',
-  }
-  const callbacks = {
-    ...keys.callbacks,
-    clientAuthentication: clientAuthenticationClientAttestationJwt({
-      callbacks: keys.callbacks,
-      clientAttestationJwt: await createClientAttestation(statement, ours.provider.signer, systemClock()),
-    }),
-  }
-  return { ours, network, keys, client: new Openid4vciClient({ callbacks }) }
-}
-
-type Meeting = Awaited<ReturnType<typeof meet>>
-
-/** Everything up to the token. */
-async function obtainToken({ ours, client, keys }: Meeting, by: 'value' | 'reference' = 'value') {
-  const created = await ours.offer({ by })
-  const credentialOffer = await client.resolveCredentialOffer(created.uri)
-  const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer)
-  const txCode = created.txCode
-  const { accessTokenResponse, dpop } = await client.retrievePreAuthorizedCodeAccessTokenFromOffer({
-    credentialOffer,
-    issuerMetadata,
-    ...(txCode === undefined ? {} : { txCode }),
-    dpop: { signer: await keys.create() },
-  })
-  if (dpop === undefined) throw new Error('The client made no DPoP proof.')
-  return {
-    credentialOffer,
-    issuerMetadata,
-    accessTokenResponse,
-    dpop,
-    accessToken: accessTokenResponse.access_token,
-  }
-}
-
-/** Proofs of fresh keys, one per copy. */
-async function prove({ client, keys }: Meeting, issuerMetadata: IssuerMetadata, copies: number) {
-  const { c_nonce: nonce } = await client.requestNonce({ issuerMetadata })
-  const signers: JwtSignerJwk[] = []
-  const jwts: string[] = []
-  for (let copy = 0; copy < copies; copy += 1) {
-    const signer = await keys.create()
-    const proof = { issuerMetadata, signer, nonce, credentialConfigurationId: CONFIGURATION }
-    jwts.push((await client.createCredentialRequestJwtProof(proof)).jwt)
-    signers.push(signer)
-  }
-  return { signers, jwts }
-}
-type IssuerMetadata = Awaited<ReturnType<Openid4vciClient['resolveIssuerMetadata']>>
-
-async function retrieve(meeting: Meeting, copies = 1) {
-  const granted = await obtainToken(meeting)
-  const { issuerMetadata, accessToken, dpop } = granted
-  const { signers, jwts } = await prove(meeting, issuerMetadata, copies)
-  const { credentialResponse } = await meeting.client.retrieveCredentials({
-    issuerMetadata,
-    accessToken,
-    dpop,
-    credentialConfigurationId: CONFIGURATION,
-    proofs: { jwt: jwts },
-  })
-  const held = (credentialResponse.credentials ?? []).map(credentialText)
-  return { ...granted, signers, credentialResponse, held }
-}
-
-function credentialText(entry: unknown): string {
-  if (
-    typeof entry === 'object' &&
-    entry !== null &&
-    'credential' in entry &&
-    typeof entry.credential === 'string'
-  ) {
-    return entry.credential
-  }
-  throw new Error('An entry of credentials has no credential.')
-}
+afterAll(closeAll)
 
 describe('the client of @openid4vc/openid4vci at our issuer', () => {
   test('offer, tx_code, attestation, DPoP, nonce, credential', async () => {
@@ -177,11 +83,9 @@ describe('the client of @openid4vc/openid4vci at our issuer', () => {
   })
 
   test('a trial issuer lets an anonymous client in', async () => {
-    const ours = await serveIssuer({
-      mode: 'base',
-      clientAuthentication: { method: 'none', anonymousAccess: true },
-    })
-    open.push(ours)
+    const ours = closeAtEnd(
+      await serveIssuer({ mode: 'base', clientAuthentication: { method: 'none', anonymousAccess: true } }),
+    )
     const network = createPeerFetch()
     const keys = createPeerKeys(network.fetch)
     const client = new Openid4vciClient({ callbacks: keys.callbacks })

@@ -5,7 +5,14 @@
  *
  * @module
  */
-import { createHash, randomBytes, X509Certificate } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  type JsonWebKey,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto'
 import {
   type CallbackContext,
   clientAuthenticationAnonymous,
@@ -38,6 +45,8 @@ export interface PeerKeys {
   createDecryption(): Promise<Jwk>
   /** The public half of a signer's key. */
   publicJwk(signer: JwtSignerJwk): JWK
+  /** Signs bytes as they are; base64url of the signature. */
+  sign(signer: JwtSignerJwk, data: string): Promise<string>
   readonly callbacks: CallbackContext
 }
 
@@ -68,6 +77,10 @@ export function createPeerKeys(fetch: typeof globalThis.fetch): PeerKeys {
       return { ...publicHalf(jwk), kid, use: 'enc', alg: 'ECDH-ES' }
     },
     publicJwk: (signer) => publicHalf(signer.publicJwk),
+    async sign(signer, data) {
+      const key = createPrivateKey({ key: nodeJwk(await heldKey(signer, ring)), format: 'jwk' })
+      return sign('sha256', Buffer.from(data), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')
+    },
     callbacks: {
       fetch,
       hash: (data, alg) => createHash(alg.replace('-', '')).update(data).digest(),
@@ -156,4 +169,8 @@ function publicHalf({ kty, crv, x, y }: AnyJwk): { kty: string; crv: string; x: 
 /** The members that are there: jose tells an absent one from an undefined one. */
 function present(header: Readonly<Record<string, unknown>>): { alg: string; [name: string]: unknown } {
   return { alg: '', ...Object.fromEntries(Object.entries(header).filter(([, value]) => value !== undefined)) }
+}
+
+function nodeJwk({ kty = '', crv = '', x = '', y = '', d = '' }: JWK): JsonWebKey {
+  return { kty, crv, x, y, d }
 }

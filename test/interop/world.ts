@@ -120,3 +120,20 @@ export function recordingLog(): { readonly log: Log; readonly lines: string[] } 
   }
   return { log: { info: write, warn: write, error: write }, lines }
 }
+
+interface Closable {
+  close(): Promise<void>
+}
+
+const open: Closable[] = []
+
+/** Remembers what {@link closeAll} has to close. */
+export function closeAtEnd<Server extends Closable>(server: Server): Server {
+  open.push(server)
+  return server
+}
+
+/** For the end of a test file. */
+export async function closeAll(): Promise<void> {
+  for (const one of open.splice(0)) await one.close()
+}
