@@ -69,9 +69,9 @@ export function frameClaims(
     if (typeof first === 'string' && MUST_BE_VISIBLE.includes(first)) {
       throw issuanceError('disclosable_forbidden')
     }
-    const nodes = locate(root, claims, path)
-    if (nodes.length === 0) throw issuanceError('disclosable_absent')
-    for (const node of nodes) {
+    const places = locate(root, claims, path)
+    if (places.length === 0) throw issuanceError('disclosable_absent')
+    for (const { node } of places) {
       if (!node.hidden) disclosureCount += 1
       node.hidden = true
     }
@@ -87,29 +87,31 @@ function placeDecoys(root: Node, claims: JsonObject, target: DecoyTarget): void 
   if (forbidden || !Number.isInteger(fillTo) || fillTo < 1 || fillTo > 256) {
     throw issuanceError('decoys_malformed')
   }
-  const nodes = first === undefined ? [root] : locate(root, claims, [first, ...rest], isContainer)
-  if (nodes.length === 0) throw issuanceError('decoys_malformed')
-  for (const node of nodes) node.fillTo = fillTo
+  const places =
+    first === undefined ? [{ node: root, value: claims }] : locate(root, claims, [first, ...rest])
+  const containers = places.filter(({ value }) => isJsonArray(value) || isJsonObject(value))
+  if (containers.length === 0) throw issuanceError('decoys_malformed')
+  for (const { node } of containers) node.fillTo = fillTo
 }
 
 function createNode(): Node {
   return { hidden: false, fillTo: 0, children: new Map() }
 }
 
-/** The nodes a path leads to, made on the way; empty when a step leads nowhere on every branch. */
-function locate(
-  root: Node,
-  claims: JsonValue,
-  path: ClaimsPath,
-  wanted: (value: JsonValue) => boolean = () => true,
-): readonly Node[] {
-  let places = [{ node: root, value: claims }]
+interface Place {
+  readonly node: Node
+  readonly value: JsonValue
+}
+
+/** Where a path leads, nodes made on the way; empty when a step leads nowhere on every branch. */
+function locate(root: Node, claims: JsonValue, path: ClaimsPath): readonly Place[] {
+  let places: readonly Place[] = [{ node: root, value: claims }]
   for (const element of path) {
     places = places.flatMap(({ node, value }) =>
       stepsOf(value, element).map(({ key, inner }) => ({ node: childOf(node, key), value: inner })),
     )
   }
-  return places.filter(({ value }) => wanted(value)).map(({ node }) => node)
+  return places
 }
 
 function childOf(node: Node, key: string | number): Node {
@@ -132,10 +134,6 @@ function stepsOf(
   if (element === null) return value.map((inner, key) => ({ key, inner }))
   const inner = value[element]
   return inner === undefined ? [] : [{ key: element, inner }]
-}
-
-function isContainer(value: JsonValue): boolean {
-  return isJsonArray(value) || isJsonObject(value)
 }
 
 function frameOf(node: Node, value: JsonValue): DisclosureFrame {

@@ -73,7 +73,7 @@ export function processDisclosures(
     path: [],
     limits: options.limits,
   }
-  const claims = processObject(payload, walk, 1)
+  const claims = processObject(payload, walk)
   // Each matched Disclosure was met exactly once, since a digest that occurs twice is refused.
   if (walk.disclosed.length !== walk.byDigest.size) throw refusal('disclosure_unreferenced')
   return {
@@ -92,26 +92,31 @@ function digestsOf(disclosures: readonly string[], sdAlg: HashAlgorithm): Map<st
   return byDigest
 }
 
-function processValue(value: JsonValue, walk: Walk, depth: number): JsonValue {
-  if (isJsonArray(value)) return processArray(value, walk, depth)
-  return isJsonObject(value) ? processObject(value, walk, depth) : value
+/** The path is as long as the walk is deep, so that Disclosures count like anything else. */
+function checkDepth(walk: Walk): void {
+  if (walk.path.length >= walk.limits.maxDepth) throw refusal('sd_jwt_too_deep')
 }
 
-function processObject(object: JsonObject, walk: Walk, depth: number): JsonObject {
-  if (depth > walk.limits.maxDepth) throw refusal('sd_jwt_too_deep')
+function processValue(value: JsonValue, walk: Walk): JsonValue {
+  if (isJsonArray(value)) return processArray(value, walk)
+  return isJsonObject(value) ? processObject(value, walk) : value
+}
+
+function processObject(object: JsonObject, walk: Walk): JsonObject {
+  checkDepth(walk)
   const claims: Record<string, JsonValue> = {}
   for (const name of Object.keys(object)) {
     if (name === '_sd') continue
     if (name === '...') throw refusal('digest_placement')
     if (name === '_sd_alg') {
-      if (depth > 1) throw refusal('sd_alg_misplaced')
+      if (walk.path.length > 0) throw refusal('sd_alg_misplaced')
       continue
     }
     walk.path.push(name)
-    setMember(claims, name, processValue(object[name] ?? null, walk, depth + 1))
+    setMember(claims, name, processValue(object[name] ?? null, walk))
     walk.path.pop()
   }
-  for (const found of digestList(member(object, '_sd'))) discloseMember(claims, found, walk, depth)
+  for (const found of digestList(member(object, '_sd'))) discloseMember(claims, found, walk)
   return claims
 }
 
@@ -121,12 +126,7 @@ function digestList(value: JsonValue | undefined): readonly JsonValue[] {
   return value
 }
 
-function discloseMember(
-  claims: Record<string, JsonValue>,
-  found: JsonValue,
-  walk: Walk,
-  depth: number,
-): void {
+function discloseMember(claims: Record<string, JsonValue>, found: JsonValue, walk: Walk): void {
   const encoded = matchDigest(found, walk)
   if (encoded === undefined) return
   const { name, value } = decodeDisclosure(encoded, 'member', walk.limits)
@@ -134,18 +134,18 @@ function discloseMember(
   if (Object.hasOwn(claims, name)) throw refusal('claim_name_taken')
   walk.path.push(name)
   walk.disclosed.push({ path: pathOf(walk), encoded })
-  setMember(claims, name, processValue(value, walk, depth + 1))
+  setMember(claims, name, processValue(value, walk))
   walk.path.pop()
 }
 
-function processArray(array: readonly JsonValue[], walk: Walk, depth: number): readonly JsonValue[] {
-  if (depth > walk.limits.maxDepth) throw refusal('sd_jwt_too_deep')
+function processArray(array: readonly JsonValue[], walk: Walk): readonly JsonValue[] {
+  checkDepth(walk)
   const elements: JsonValue[] = []
   for (const [index, element] of array.entries()) {
     walk.path.push(index)
     const placeholder = placeholderDigest(element)
-    if (placeholder === undefined) elements.push(processValue(element, walk, depth + 1))
-    else discloseElement(elements, placeholder, walk, depth)
+    if (placeholder === undefined) elements.push(processValue(element, walk))
+    else discloseElement(elements, placeholder, walk)
     walk.path.pop()
   }
   return elements
@@ -159,7 +159,7 @@ function placeholderDigest(element: JsonValue): JsonValue | undefined {
   return found
 }
 
-function discloseElement(elements: JsonValue[], found: JsonValue, walk: Walk, depth: number): void {
+function discloseElement(elements: JsonValue[], found: JsonValue, walk: Walk): void {
   const encoded = matchDigest(found, walk)
   if (encoded === undefined) {
     walk.hiddenElements.push(pathOf(walk))
@@ -167,7 +167,7 @@ function discloseElement(elements: JsonValue[], found: JsonValue, walk: Walk, de
   }
   const { value } = decodeDisclosure(encoded, 'element', walk.limits)
   walk.disclosed.push({ path: pathOf(walk), encoded })
-  elements.push(processValue(value, walk, depth + 1))
+  elements.push(processValue(value, walk))
 }
 
 /** The Disclosure behind a digest; `undefined` for a decoy or a claim that was not disclosed. */
