@@ -11,6 +11,8 @@ export interface CertificateNames {
   readonly uris: readonly string[]
   /** SHA-256 of the DER, base64url: the value behind `x509_hash:`. */
   readonly sha256: string
+  /** For people and logs, one line: `CN=api.example`. */
+  readonly subject: string
 }
 
 /**
@@ -22,5 +24,6 @@ export interface CertificateNames {
  */
 export function certificateNames(x5c: readonly string[]): CertificateNames {
   const [leaf] = decodeX5c(x5c)
-  return { dnsNames: leaf.extensions.dnsNames, uris: leaf.extensions.uris, sha256: leaf.sha256 }
+  const { dnsNames, uris } = leaf.extensions
+  return { dnsNames, uris, sha256: leaf.sha256, subject: leaf.subject }
 }

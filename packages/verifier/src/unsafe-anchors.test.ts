@@ -31,7 +31,11 @@ const attester = (pem: string) =>
 
 const unsafe = [
   ['an anchor', { trustedIssuers: [{ vct, anchors: [real.pem, fake.pem] }] }, real.signer],
-  ['two anchors in one text', { trustedIssuers: [{ vct, anchors: [`${real.pem}${fake.pem}`] }] }, real.signer],
+  [
+    'two anchors in one text',
+    { trustedIssuers: [{ vct, anchors: [`${real.pem}${fake.pem}`] }] },
+    real.signer,
+  ],
   [
     'an anchor of status lists',
     { trustedIssuers: [{ vct, anchors: [real.pem], statusAnchors: [fake.pem] }] },
