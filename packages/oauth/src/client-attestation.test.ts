@@ -92,6 +92,23 @@ describe('client attestation', () => {
     expect(parseJws(await prove()).header).toEqual({ typ: 'oauth-client-attestation-pop+jwt', alg: 'ES256' })
   })
 
+  test('a missing header is named, two of one kind are refused [ABCA-A-01] [ABCA-P-01] [VCI-I-WA-01]', async () => {
+    const both = await present()
+    for (const [change, message] of [
+      [{ attestation: null }, 'OAuth-Client-Attestation is missing'],
+      [{ pop: undefined }, 'Send a client attestation PoP'],
+      [
+        { attestation: `${both.attestation}, ${both.attestation}` },
+        'exactly one OAuth-Client-Attestation header',
+      ],
+      [{ pop: `${both.pop}, ${both.pop}` }, 'exactly one OAuth-Client-Attestation-PoP header'],
+    ] as const) {
+      const refusal = refusalOf({ ...both, ...change })
+      expect(refusal.code).toBe('invalid_client')
+      expect(refusal.message).toContain(message)
+    }
+  })
+
   test('one attestation serves many requests, each with its own proof [ABCA-A-02]', async () => {
     const attestation = await attest()
     for (let round = 0; round < 3; round += 1) {
@@ -133,6 +150,14 @@ describe('client attestation', () => {
       'by-chain',
     )
     expect(refusalOf(presented, { attesters: [by(stranger.pem)] })).toMatchObject({ code: 'invalid_client' })
+    // A chain is no hindrance where the key itself is trusted, and no help where only chains are.
+    const byKey: TrustedAttester = { name: 'by-key', keys: [publicJwk], clients: 'any' }
+    expect(verifyClientAttestation(presented, { ...expected, attesters: [byKey] }, NOW).attester).toBe(
+      'by-key',
+    )
+    expect(refusalOf(await present(), { attesters: [by(root.pem)] })).toMatchObject({
+      code: 'invalid_client',
+    })
   })
 
   test('drafts 07 to 11: iss may be absent; when present it must match [ABCA-A-04] [ABCA-P-04]', async () => {
@@ -236,6 +261,8 @@ describe('client attestation', () => {
       )
       const bad = await signJws({ header, payload: { ...tolerated, ...change } }, attester)
       expect(refusalOf(await present({ attestation: bad })).code).toBe('invalid_client')
+      const wide = { attesters: [{ ...trusted, clients: 'any' as const }] }
+      expect(refusalOf(await present({ attestation: bad }), wide).code).toBe('invalid_client')
     },
   )
 

@@ -238,8 +238,7 @@ function verifyAttestation(
 
 function parseConfirmationKey(cnf: unknown): PublicJwk {
   const jwk = isJsonObject(cnf) ? member(cnf, 'jwk') : undefined
-  if (jwk === undefined) throw refused('The client attestation needs cnf with a jwk.')
-  return attempt('The cnf of the client attestation is no public key.', () => parsePublicJwk(jwk))
+  return attempt('The client attestation needs cnf with a public jwk.', () => parsePublicJwk(jwk))
 }
 
 function requireFreshness(payload: JsonObject, maxAge: number | undefined, now: NumericDate): void {

@@ -13,6 +13,7 @@ import {
   type JwsAlgorithm,
   type ParsedJws,
   type PublicJwk,
+  parseX5c,
   type TrustAnchors,
   verifyCertificateChain,
   verifyJws,
@@ -81,16 +82,12 @@ function issuerFits(attester: TrustedAttester, jws: ParsedJws): boolean {
 }
 
 function keysOf(attester: TrustedAttester, jws: ParsedJws, now: NumericDate): readonly PublicJwk[] {
-  const x5c: unknown = member(jws.header, 'x5c')
-  if (attester.anchors !== undefined && isTextList(x5c)) {
+  const x5c = attester.anchors === undefined ? undefined : parseX5c(member(jws.header, 'x5c'))
+  if (attester.anchors !== undefined && x5c !== undefined) {
     return [verifyCertificateChain(x5c, { anchors: attester.anchors, now }).leafKey]
   }
   const kid = member(jws.header, 'kid')
   return (attester.keys ?? []).filter((key) => key.kid === undefined || kid === undefined || key.kid === kid)
-}
-
-function isTextList(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === 'string')
 }
 
 function signs(jws: ParsedJws, expected: Parameters<typeof verifyJws>[1], causes: unknown[]): boolean {
