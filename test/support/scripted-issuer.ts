@@ -27,7 +27,7 @@ import {
   type Signer,
 } from '@attache/keys'
 import { PRE_AUTHORIZED_CODE_GRANT } from '@attache/openid4vci'
-import { createRulePdp } from '@attache/policy'
+import { createRulePdp, type Pdp } from '@attache/policy'
 import { issueSdJwtVc } from '@attache/sd-jwt'
 import {
   createStatusList,
@@ -113,7 +113,7 @@ export interface ScriptedOptions {
   readonly wallet?: Partial<WalletOptions>
   readonly attester?: (provider: Certified) => Attester
   readonly tamper?: (fetch: OutboundFetch) => OutboundFetch
-  readonly log?: (line: string) => void
+  readonly pdp?: Pdp
 }
 
 export const METADATA: JsonObject = {
@@ -248,7 +248,7 @@ function createScriptedWallet(parts: Parts, options: ScriptedOptions): Wallet {
       clock: time.clock,
       envelope: createEnvelope([{ id: 'm1', key: new Uint8Array(32).fill(7) }], { random }),
       fetch: options.tamper?.(network.fetch) ?? network.fetch,
-      pdp: createRulePdp([]),
+      pdp: options.pdp ?? createRulePdp([]),
       attester:
         options.attester?.(provider) ??
         createWalletProvider({ issuer: 'https://provider.example' }, provider),

@@ -59,9 +59,11 @@ export function createExplanations(deps: {
   readonly random: Random
   readonly log: Log
 }): Explanations {
+  let recorded = 0
   return {
     async record(decision, now) {
       const reference = randomId(deps.random, 'req')
+      recorded += 1
       const { agent, event, outcome, code } = decision
       // The log line and the journal entry carry the same reference.
       deps.log[outcome === 'granted' ? 'info' : 'warn'](`wallet.${event}`, {
@@ -71,7 +73,11 @@ export function createExplanations(deps: {
         reference,
         ...decision.facts,
       })
-      const where = { agent, kind: 'explanation', id: `${newestFirst(now)}-${reference}` } as const
+      const where = {
+        agent,
+        kind: 'explanation',
+        id: `${newestFirst(now)}-${newestFirst(recorded)}-${reference}`,
+      } as const
       const content = {
         v: 1,
         at: now,
@@ -95,9 +101,9 @@ export function createExplanations(deps: {
   }
 }
 
-// The store lists by key: a falling number puts the newest entry first.
-function newestFirst(now: NumericDate): string {
-  return String(9_999_999_999 - now).padStart(10, '0')
+// The store lists by key: a falling number puts the newest entry first, by second and then by count.
+function newestFirst(rising: number): string {
+  return String(9_999_999_999 - rising).padStart(10, '0')
 }
 
 function parseDecision(agent: string, content: JsonValue): RecordedDecision | undefined {
