@@ -170,6 +170,18 @@ describe('order of the checks', () => {
   })
 })
 
+describe('a key in cnf', () => {
+  test('is imported only when the issuer has signed for it [SDJWT-D-05]', async () => {
+    const offCurve = { kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) }
+    const payload = { vct: VCT, iss: 'https://issuer.example', cnf: { jwk: offCurve } }
+    const signedBy = async (signer: typeof otherSigner) =>
+      judge(`${await signRaw({ alg: 'ES256', typ: 'dc+sd-jwt' }, payload, signer)}~`)
+
+    expect((await signedBy(otherSigner)).outcome).toBe('jws_signature')
+    expect((await signedBy(issuerSigner)).outcome).toBe('jwk_malformed')
+  })
+})
+
 describe('one spelling only', () => {
   test('padding, white space and stray bits in any part are refused [SDJWT-D-06] [SDJWT-F-03]', async () => {
     const [jwt = '', first = '', ...rest] = credential.split('~')

@@ -111,27 +111,43 @@ export function parseStatus(payload: JsonObject): CredentialStatus | undefined {
 }
 
 /**
- * Reads the key a credential is bound to.
+ * Finds the JWK a credential is bound to, without importing it: that costs as much as a signature.
  *
- * @param pool Imports each key once, where holders come again.
- * @returns The public key in `cnf.jwk`; `undefined` when there is no `cnf` or it confirms in another way.
+ * @returns The value of `cnf.jwk`; `undefined` when there is no `cnf` or it confirms in another way.
  * @throws {VerificationError} `cnf_malformed`; `cnf_remote_key`: it points at a key elsewhere, which is
- *   never fetched; `jwk_*`.
+ *   never fetched.
  *
- * Source: RFC 9901, section 4.1.2; SD-JWT VC, sections 2.2.2.3 and 8.3.
+ * Source: SD-JWT VC, sections 2.2.2.3 and 8.3.
  */
-export function parseHolderKey(payload: JsonObject, pool?: KeyPool): PublicJwk | undefined {
+export function findHolderJwk(payload: JsonObject): JsonValue | undefined {
   const cnf = member(payload, 'cnf')
   if (cnf === undefined) return undefined
   if (!isJsonObject(cnf)) throw refusal('cnf_malformed')
-  if (['jku', 'x5u'].some((name) => Object.hasOwn(cnf, name))) throw refusal('cnf_remote_key')
   const kid = member(cnf, 'kid')
-  if (typeof kid === 'string' && kid.includes('://')) throw refusal('cnf_remote_key')
   const jwk = member(cnf, 'jwk')
+  const remote =
+    namesRemoteKey(cnf) ||
+    (typeof kid === 'string' && kid.includes('://')) ||
+    (isJsonObject(jwk) && namesRemoteKey(jwk))
+  if (remote) throw refusal('cnf_remote_key')
+  return jwk
+}
+
+function namesRemoteKey(object: JsonObject): boolean {
+  return Object.hasOwn(object, 'jku') || Object.hasOwn(object, 'x5u')
+}
+
+/**
+ * Reads the key a credential is bound to.
+ *
+ * @param pool Imports each key once, where holders come again.
+ * @throws {VerificationError} As {@link findHolderJwk}, and `jwk_*`.
+ *
+ * Source: RFC 9901, section 4.1.2.
+ */
+export function parseHolderKey(payload: JsonObject, pool?: KeyPool): PublicJwk | undefined {
+  const jwk = findHolderJwk(payload)
   if (jwk === undefined) return undefined
-  if (isJsonObject(jwk) && ['jku', 'x5u'].some((name) => Object.hasOwn(jwk, name))) {
-    throw refusal('cnf_remote_key')
-  }
   return pool === undefined ? parsePublicJwk(jwk) : pool.parse(jwk)
 }
 

@@ -88,10 +88,10 @@ export async function verifySdJwtVc(
   const status = parseStatus(payload)
   checkVisibleClaims(payload)
 
-  const issuerKey = await verifyIssuerSignature(opened, expected, names.vct)
+  const signed = await verifyIssuerSignature(opened, expected, names.vct)
   const processed = processDisclosures(payload, opened.compact.disclosures, opened)
   checkDisclosedPaths(processed.disclosed)
-  const verified = finishSdJwt(opened, { issuerKey, processed }, expected)
+  const verified = finishSdJwt(opened, { signed, processed }, expected)
   // Last, since it may cost a request: whoever gets this far has shown a good credential.
   const type =
     expected.typeMetadata === undefined

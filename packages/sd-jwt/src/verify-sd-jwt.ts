@@ -29,14 +29,14 @@ import {
   verifyJws,
 } from '@attache/keys'
 import { type CompactSdJwt, parseCompactSdJwt } from './compact.js'
-import { parseHolderKey } from './credential-claims.js'
+import { findHolderJwk, parseHolderKey } from './credential-claims.js'
 import { refusal } from './errors.js'
 import type { IssuerKeyResolver, ResolvedIssuerKey } from './issuer-key.js'
 import { type KeyBindingExpectation, type VerifiedKeyBinding, verifyKeyBindingJwt } from './key-binding.js'
 import { DEFAULT_LIMITS, type SdJwtLimits } from './limits.js'
 import { type ProcessedClaims, processDisclosures } from './process-disclosures.js'
 import { parseSdAlg } from './sd-alg.js'
-import { cacheKey, type VerifiedIssuerCache } from './verified-issuer-cache.js'
+import { cacheKey, type VerifiedIssuerCache, type VerifiedIssuerJwt } from './verified-issuer-cache.js'
 
 /** What a verifier expects of any SD-JWT. What decides security has no default. */
 export interface SdJwtExpectation {
@@ -67,6 +67,9 @@ export interface SdJwtExpectation {
   readonly limits?: Partial<SdJwtLimits>
 }
 
+/** What this house allows a peer's clock to be off. */
+const DEFAULT_TOLERANCE_SECONDS = 60
+
 /** An SD-JWT that held. */
 export interface VerifiedSdJwt {
   readonly header: JsonObject
@@ -93,11 +96,10 @@ export interface OpenedSdJwt {
   readonly compact: CompactSdJwt
   readonly jws: ParsedJws
   readonly sdAlg: HashAlgorithm
-  readonly holderKey: PublicJwk | undefined
   readonly credentialHash: string
   readonly limits: SdJwtLimits
   /** From the cache: the signature over exactly these bytes is known to hold. */
-  readonly known: ResolvedIssuerKey | undefined
+  readonly known: VerifiedIssuerJwt | undefined
 }
 
 /**
@@ -116,9 +118,9 @@ export async function verifySdJwt(
   expected: SdJwtExpectation & { readonly typ: string },
 ): Promise<VerifiedSdJwt> {
   const opened = openSdJwt(credential, expected, [expected.typ])
-  const issuerKey = await verifyIssuerSignature(opened, expected, undefined)
+  const signed = await verifyIssuerSignature(opened, expected, undefined)
   const processed = processDisclosures(opened.jws.payload, opened.compact.disclosures, opened)
-  return finishSdJwt(opened, { issuerKey, processed }, expected)
+  return finishSdJwt(opened, { signed, processed }, expected)
 }
 
 /**
@@ -138,21 +140,23 @@ export function openSdJwt(
   checkKeyBindingPresence(compact, expected)
 
   const credentialHash = digest('sha-256', compact.issuerJwt)
-  const cached = knownIssuerJwt(credentialHash, expected)
+  const known = knownIssuerJwt(credentialHash, expected)
   const jws =
-    cached?.jws ??
+    known?.jws ??
     parseJws(compact.issuerJwt, { maxBytes: limits.maxIssuerJwtBytes, maxDepth: limits.maxDepth })
   checkHeader(jws.header, expected, typs)
   const sdAlg = parseSdAlg(jws.payload, expected.sdAlgs)
-  const holderKey = cached === undefined ? parseHolderKey(jws.payload, expected.holderKeys) : cached.holderKey
-  if (expected.keyBinding !== 'not-required' && holderKey === undefined) throw refusal('key_binding_no_key')
-  return { compact, jws, sdAlg, holderKey, credentialHash, limits, known: cached?.resolved }
+  const isBound = findHolderJwk(jws.payload) !== undefined
+  if (expected.keyBinding !== 'not-required' && !isBound) throw refusal('key_binding_no_key')
+  return { compact, jws, sdAlg, credentialHash, limits, known }
 }
 
 /**
  * The issuer's signature, with the key the resolver gives; not asked again where the cache knows the answer.
  *
- * @throws {VerificationError} `jws_*`, or a code of the resolver.
+ * @returns What is now known of the issuer-signed JWT, with the key it binds to: imported only here, for
+ *   whoever can not sign must not make us import keys either.
+ * @throws {VerificationError} `jws_*`, `jwk_*`, or a code of the resolver.
  *
  * Source: RFC 9901, section 7.1, step 2.
  */
@@ -160,7 +164,7 @@ export async function verifyIssuerSignature(
   opened: OpenedSdJwt,
   expected: SdJwtExpectation,
   vct: string | undefined,
-): Promise<ResolvedIssuerKey> {
+): Promise<VerifiedIssuerJwt> {
   if (opened.known !== undefined) return opened.known
   const { header, payload } = opened.jws
   const iss = member(payload, 'iss')
@@ -170,13 +174,13 @@ export async function verifyIssuerSignature(
   const typ = member(header, 'typ')
   if (typeof typ !== 'string') throw refusal('jws_typ')
   verifyJws(opened.jws, { typ, algorithms: expected.algorithms, key: resolved.key })
+  const signed = { jws: opened.jws, resolved, holderKey: parseHolderKey(payload, expected.holderKeys) }
   const { verifiedIssuers } = expected
   if (verifiedIssuers !== undefined) {
-    const key = cacheKey(opened.credentialHash, verifiedIssuers.trustFingerprint)
-    const entry = { jws: opened.jws, resolved, holderKey: opened.holderKey }
-    verifiedIssuers.cache.put(key, entry, expected.now)
+    const name = cacheKey(opened.credentialHash, verifiedIssuers.trustFingerprint)
+    verifiedIssuers.cache.put(name, signed, expected.now)
   }
-  return resolved
+  return signed
 }
 
 /**
@@ -188,12 +192,11 @@ export async function verifyIssuerSignature(
  */
 export function finishSdJwt(
   opened: OpenedSdJwt,
-  found: { readonly issuerKey: ResolvedIssuerKey; readonly processed: ProcessedClaims },
+  found: { readonly signed: VerifiedIssuerJwt; readonly processed: ProcessedClaims },
   expected: SdJwtExpectation,
 ): VerifiedSdJwt {
-  const { processed, issuerKey } = found
-  const toleranceSeconds = expected.toleranceSeconds ?? 60
-  checkTimes(processed.claims, expected.now, toleranceSeconds)
+  const { processed, signed } = found
+  checkTimes(processed.claims, expected.now, expected.toleranceSeconds ?? DEFAULT_TOLERANCE_SECONDS)
   const missing = expected.requiredClaims?.some((name) => !Object.hasOwn(processed.claims, name))
   if (missing === true) throw refusal('claim_required')
   checkCredentialAudience(processed.claims, expected)
@@ -202,22 +205,22 @@ export function finishSdJwt(
     claims: processed.claims,
     disclosedPaths: processed.disclosed.map(({ path }) => path),
     hiddenElements: processed.hiddenElements,
-    issuer: issuerKey.issuer,
-    issuerKey,
-    holderKey: opened.holderKey,
-    keyBinding: bindHolder(opened, expected, toleranceSeconds),
+    issuer: signed.resolved.issuer,
+    issuerKey: signed.resolved,
+    holderKey: signed.holderKey,
+    keyBinding: bindHolder(opened, signed.holderKey, expected),
     credentialHash: opened.credentialHash,
   }
 }
 
 function bindHolder(
   opened: OpenedSdJwt,
+  holderKey: PublicJwk | undefined,
   expected: SdJwtExpectation,
-  toleranceSeconds: number,
 ): VerifiedKeyBinding | undefined {
-  const { keyBinding, algorithms, now } = expected
+  const { keyBinding, algorithms, now, toleranceSeconds = DEFAULT_TOLERANCE_SECONDS } = expected
   if (keyBinding === 'not-required') return undefined
-  const { compact, holderKey, sdAlg, limits } = opened
+  const { compact, sdAlg, limits } = opened
   if (compact.keyBindingJwt === undefined) throw refusal('key_binding_missing')
   if (holderKey === undefined) throw refusal('key_binding_no_key')
   return verifyKeyBindingJwt(compact.keyBindingJwt, {
