@@ -125,6 +125,26 @@ describe('access tokens', () => {
     )
   })
 
+  test('refuses a token without any one of its own claims, and takes one without scope', async () => {
+    const { header, payload } = parseJws(await createAccessToken(token, issuer))
+    const without = async (name: string) => {
+      const rest = Object.fromEntries(Object.entries(payload).filter(([other]) => other !== name))
+      return refusal(await signJws({ header, payload: rest }, issuer))
+    }
+    for (const name of ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti']) {
+      expect(await without(name), name).toBe('invalid_token')
+    }
+    for (const name of ['scope', 'cnf', 'act']) expect(await without(name), name).toBeUndefined()
+  })
+
+  test('the kid chooses among the keys of the issuer; without one each is tried', async () => {
+    const { payload } = parseJws(await createAccessToken(token, issuer))
+    const as = async (header: Record<string, string>) => refusal(await signJws({ header, payload }, issuer))
+    expect(await as({ typ: 'at+jwt', kid: issuer.kid })).toBeUndefined()
+    expect(await as({ typ: 'at+jwt' })).toBeUndefined()
+    expect(await as({ typ: 'at+jwt', kid: 'another' })).toBe('invalid_token')
+  })
+
   test('is not made with a further claim that has the name of its own', () => {
     for (const name of ['cnf', 'aud', 'exp']) {
       expect(() => createAccessToken({ ...token, claims: { [name]: 'x' } }, issuer)).toThrow(TypeError)

@@ -432,6 +432,9 @@ describe('signed responses', () => {
       name === 'Content-Type' ? 'text/html' : value,
     ])
     fails({ ...response, headers: tampered })
+    fails(withFields(response, { 'content-type': 'text/html' }))
+    const twice = withFields(response.request, { 'content-digest': 'sha-256=:AAAA:' })
+    fails({ ...response, request: twice })
   })
 
   test('of a key that is not trusted, or signed as a request, fail [HMS-V-04]', async () => {
