@@ -35,6 +35,7 @@ export interface VerifierConfiguration {
   readonly apis: readonly string[]
   readonly authorizationServer?: string | undefined
   readonly hosts?: readonly string[] | undefined
+  readonly responseUris?: readonly string[] | undefined
   readonly challengeAudience?: 'endpoint' | 'origin' | undefined
 }
 
@@ -154,6 +155,7 @@ function verifierSchema(file: z.ZodString) {
     apis: texts.default([]),
     authorizationServer: z.string().optional(),
     hosts: texts.optional(),
+    responseUris: texts.optional(),
     challengeAudience: z.enum(['endpoint', 'origin']).optional(),
   })
 }

@@ -62,6 +62,8 @@ export interface TrustedVerifier {
   readonly authorizationServer?: string
   /** Hosts (`host` or `host:port`) its request_uri and response_uri may have. @default hosts of `apis` */
   readonly hosts?: readonly string[]
+  /** Exact response URIs; given, no other one is answered. */
+  readonly responseUris?: readonly string[]
   /** Form of `aud` on the challenge route. @default 'endpoint' */
   readonly challengeAudience?: 'endpoint' | 'origin'
 }

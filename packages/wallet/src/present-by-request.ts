@@ -12,6 +12,7 @@
  */
 import {
   type Clock,
+  isInternalAddress,
   isJsonObject,
   type JsonObject,
   member,
@@ -28,6 +29,7 @@ import {
   type AuthorizationRequest,
   boundResponseUri,
   directPostBody,
+  parseClientIdentifier,
   parseHandover,
   parseRequestUrl,
   REQUEST_OBJECT_MEDIA_TYPE,
@@ -76,6 +78,7 @@ export async function presentByRequest(facts: HandedRequest, deps: PresentDeps):
   const handover =
     typeof facts.request === 'string' ? parseRequestUrl(facts.request) : parseHandover(facts.request)
   const verifier = deps.options.verifiers.find(({ clientId }) => clientId === handover.clientId)
+  parseClientIdentifier(handover.clientId, () => verifier !== undefined)
   if (verifier === undefined) throw stop('unknown_client', 'The client is not configured. Nothing was sent.')
 
   const verified = await resolveRequest(handover, { verifier, now: facts.now }, deps)
@@ -113,12 +116,12 @@ async function resolveRequest(
   facts: { readonly verifier: TrustedVerifier; readonly now: NumericDate },
   deps: PresentDeps,
 ): Promise<VerifiedRequest> {
+  if (handover.kind !== 'reference' && deps.options.profile === 'haip') {
+    throw stop('haip', 'The profile takes signed requests by request_uri alone.')
+  }
   if (handover.kind === 'parameters') {
     // Only the prefix redirect_uri may come unsigned, and it says nothing about who asks.
     throw stop('invalid_request', 'Unsigned requests are not answered. Send a signed request object.')
-  }
-  if (handover.kind === 'object' && deps.options.profile === 'haip') {
-    throw stop('haip', 'The profile takes requests by request_uri alone.')
   }
   const walletNonce =
     handover.kind === 'reference' && handover.method === 'post' ? randomText(deps.random) : undefined
@@ -142,8 +145,11 @@ async function fetchRequestObject(
   deps: PresentDeps,
 ): Promise<string> {
   const url = parseHttpsUrl(handover.requestUri)
-  if (url === undefined) throw stop('request_uri_blocked', 'The request_uri is no https URL.')
-  if (!hostsOf(facts.verifier).includes(url.host)) {
+  const linked = url !== undefined && hostsOf(facts.verifier).includes(url.host)
+  if (url === undefined || (!linked && isInternal(url))) {
+    throw stop('request_uri_blocked', 'The request_uri is no https URL, or an internal address.')
+  }
+  if (!linked) {
     throw stop(
       'request_uri_unlinked',
       'The request_uri lies on a host that is not configured for this client.',
@@ -157,6 +163,12 @@ async function fetchRequestObject(
   if (response.status !== 200)
     throw stop('request_uri_http', 'The request_uri did not answer with a request object.')
   return response.text()
+}
+
+// An address written out; names are judged by the guarded fetch when they are resolved.
+function isInternal({ hostname }: URL): boolean {
+  const address = hostname.replace(/^\[|\]$/g, '')
+  return (/^[\d.]+$/.test(address) || address.includes(':')) && isInternalAddress(address)
 }
 
 function walletMetadata(options: WalletOptions) {
@@ -179,7 +191,9 @@ function checkMode({ responseMode }: AuthorizationRequest, profile: 'base' | 'ha
 function linkedResponseUri({ request, client }: VerifiedRequest, verifier: TrustedVerifier): string {
   const host = parseHttpsUrl(request.responseUri)?.host
   const configured = host !== undefined && hostsOf(verifier).includes(host)
-  return boundResponseUri(request, client, { hostLink: configured ? 'off' : 'certificate' })
+  const { responseUris: registered } = verifier
+  const exact = registered === undefined ? {} : { registered }
+  return boundResponseUri(request, client, { hostLink: configured ? 'off' : 'certificate', ...exact })
 }
 
 function hostsOf(verifier: TrustedVerifier): readonly string[] {
@@ -206,8 +220,12 @@ async function deliver(
   }
   const redirectUri = member(parsed.value, 'redirect_uri')
   if (redirectUri === undefined) return undefined
-  if (parseHttpsUrl(redirectUri) === undefined || typeof redirectUri !== 'string') {
-    throw stop('redirect_uri_refused', 'The verifier sent a redirect_uri that is no https URL.')
+  const url = parseHttpsUrl(redirectUri)
+  if (url === undefined || typeof redirectUri !== 'string' || isInternal(url)) {
+    throw stop(
+      'redirect_uri_refused',
+      'The verifier sent a redirect_uri that is no https URL of the outside.',
+    )
   }
   return redirectUri
 }
