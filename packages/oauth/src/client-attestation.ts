@@ -273,7 +273,7 @@ function verifyPop(
   attempt('The client attestation PoP is expired or not valid yet.', () => checkTimes(jws.payload, now))
   requireChallenge(member(jws.payload, 'challenge'), expected.challenges, now)
   const replayKey = encodeBase64url(sha256(utf8(JSON.stringify([client.instanceJkt, jti]))))
-  return { replayKey, expiresAt: iat + maxAgeSeconds + maxAheadSeconds }
+  return { replayKey, expiresAt: Math.ceil(iat) + maxAgeSeconds + maxAheadSeconds }
 }
 
 function requireAudience(aud: unknown, audience: string): void {

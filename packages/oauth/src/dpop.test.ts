@@ -224,6 +224,15 @@ describe('rememberProof', () => {
     expect(verifyDpopProof(withNonce, { ...expected, nonces }, NOW).expiresAt).toBe(NOW + 300)
   })
 
+  test('ends in a whole second, whatever the proof says [DPOP-S-11]', async () => {
+    const payload = { jti: 'a', htm: 'POST', htu: expected.url, iat: NOW - 0.5 }
+    const proof = await signJws(
+      { header: { typ: 'dpop+jwt', jwk: { ...signer.publicJwk } }, payload },
+      signer,
+    )
+    expect(verifyDpopProof(proof, expected, NOW).expiresAt).toBe(NOW + 70)
+  })
+
   test('keeps keys and targets apart: one jti serves each of them once [DPOP-S-11]', async () => {
     const payload = { jti: 'same', htm: 'POST', htu: expected.url, iat: NOW }
     const other = createSoftwareSigner(generatePrivateJwk('ES256'))

@@ -132,12 +132,13 @@ export function verifyDpopProof(
   now: NumericDate,
 ): DpopProof {
   const jws = parseProof(proof)
-  const publicJwk = verifySignature(jws, expected.algorithms)
+  // What costs little comes first: anybody may send proofs, and a signature costs more than all the rest.
   const { jti, iat } = verifyClaims(jws.payload, expected, now)
+  const publicJwk = verifySignature(jws, expected.algorithms)
   const nonce = verifyNonce(jws.payload, expected.nonces, now)
   const jkt = jwkThumbprint(publicJwk)
   const target = normalizeTargetUri(expected.url) ?? expected.url
-  const acceptedUntil = iat + (expected.maxAgeSeconds ?? 60) + (expected.maxAheadSeconds ?? 10)
+  const acceptedUntil = Math.ceil(iat) + (expected.maxAgeSeconds ?? 60) + (expected.maxAheadSeconds ?? 10)
   return {
     publicJwk,
     jkt,
