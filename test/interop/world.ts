@@ -7,7 +7,7 @@
  */
 import type { RequestListener } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { type Log, type LogFields, systemClock, systemRandom } from '@attache/core'
+import { type JsonObject, type Log, type LogFields, member, systemClock, systemRandom } from '@attache/core'
 import {
   type CertificateAuthority,
   createAnchors,
@@ -136,4 +136,23 @@ export function closeAtEnd<Server extends Closable>(server: Server): Server {
 /** For the end of a test file. */
 export async function closeAll(): Promise<void> {
   for (const one of open.splice(0)) await one.close()
+}
+
+/** An EC private JWK as other libraries want it. */
+export interface EcPrivateJwk {
+  readonly kty: string
+  readonly crv: string
+  readonly x: string
+  readonly y: string
+  readonly d: string
+}
+
+/** The same key, in the shape that other libraries want. */
+export function ecPrivateJwk(jwk: JsonObject): EcPrivateJwk {
+  const of = (name: string) => {
+    const value = member(jwk, name)
+    if (typeof value !== 'string') throw new Error(`The key has no ${name}.`)
+    return value
+  }
+  return { kty: of('kty'), crv: of('crv'), x: of('x'), y: of('y'), d: of('d') }
 }
