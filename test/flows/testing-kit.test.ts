@@ -4,6 +4,7 @@ import { createTestBench, PRESENTATION_FAULTS, type PresentationFault } from '@a
 import {
   claimsIn,
   createVerifier,
+  PRESENTATION_REASONS,
   type PresentationReason,
   type Requirement,
   UNSAFE_SUBJECT_PREFIX,
@@ -33,7 +34,7 @@ async function start(options: { requireDpopNonce?: boolean } = {}) {
   const bench = await createTestBench({ origin: ORIGIN, vct: VCT })
   const reasons: unknown[] = []
   const warn = (event: string, { reason }: LogFields = {}) => {
-    if (event === 'verifier.response.refused') reasons.push(reason)
+    if (event === 'verifier.response.refused' && isReason(reason)) reasons.push(reason)
   }
   const log = { ...SILENT_LOG, warn }
   const verifier = createVerifier({ ...bench.options, ...options }, { ...bench.deps, log })
@@ -70,6 +71,9 @@ const REASONS: Readonly<Record<Exclude<PresentationFault, 'over_disclosing'>, Pr
   unbound: 'kb_missing',
   stale: 'kb_iat_out_of_window',
 }
+
+const isReason = (reason: LogFields[string]): boolean =>
+  typeof reason === 'string' && Object.hasOwn(PRESENTATION_REASONS, reason)
 
 describe('the challenge route of a fake wallet', () => {
   test('presents once and sends the request, body included, again', async () => {
