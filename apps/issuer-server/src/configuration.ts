@@ -115,45 +115,45 @@ export function parseConfiguration(text: string): IssuerServerConfiguration {
   }
 }
 
+const file = () => z.string().min(1)
+const seconds = (most: number) => z.int().min(1).max(most)
+
 function configurationSchema() {
-  const file = z.string().min(1)
-  const seconds = z.int().min(1)
-  const tls = z.strictObject({ certificate: file, key: file })
+  return z.strictObject({ version: z.literal(1), ...processMembers(), ...issuerMembers(), ...trustMembers() })
+}
+
+/** What the process needs: where it listens, where its data and keys lie. */
+function processMembers() {
+  const tls = z.strictObject({ certificate: file(), key: file() })
   const listener = { host: z.string().min(1).default('127.0.0.1'), port: z.int().min(0).max(65_535) }
-  const signing = z.strictObject({ key: file, certificates: file.optional() })
-  return z.strictObject({
-    version: z.literal(1),
+  const signing = z.strictObject({ key: file(), certificates: file().optional() })
+  return {
+    dataFolder: file(),
+    listen: z.strictObject({ ...listener, tls: tls.optional() }),
+    management: z.strictObject({
+      ...listener,
+      host: z.enum(['127.0.0.1', '::1', 'localhost']).default('127.0.0.1'),
+      tls,
+      tokenFile: file(),
+    }),
+    signing,
+    statusSigning: signing.optional(),
+    sealKeys: z.array(file()).min(1),
+    logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  }
+}
+
+/** What the issuer offers. */
+function issuerMembers() {
+  const encValue = z.enum(['A128GCM', 'A256GCM'])
+  return {
     credentialIssuer: z.string(),
     tenant: z
       .string()
       .regex(/^[a-z0-9-]{1,64}$/)
       .default('default'),
     mode: z.enum(['base', 'haip']),
-    dataFolder: file,
-    listen: z.strictObject({ ...listener, tls: tls.optional() }),
-    management: z.strictObject({
-      ...listener,
-      host: z.enum(['127.0.0.1', '::1', 'localhost']).default('127.0.0.1'),
-      tls,
-      tokenFile: file,
-    }),
-    signing,
-    statusSigning: signing.optional(),
-    sealKeys: z.array(file).min(1),
-    walletAttesters: z
-      .array(
-        z.strictObject({
-          name: z.string().min(1),
-          anchors: file,
-          issuer: z.string().optional(),
-          clients: z.union([z.literal('any'), z.array(z.string().min(1)).min(1)]),
-        }),
-      )
-      .default([]),
-    clientAuthentication: z.enum(['attestation', 'none']),
-    attestationChallenges: z.boolean().default(false),
-    dpopNonces: z.boolean().default(false),
-    templates: z.array(file).min(1),
+    templates: z.array(file()).min(1),
     grants: z.array(z.enum(['pre-authorized_code', 'authorization_code'])).min(1),
     transactionCode: z
       .strictObject({
@@ -164,47 +164,66 @@ function configurationSchema() {
       .nullable(),
     batchSize: z.int().min(2).max(100).optional(),
     statusList: z.strictObject({
-      ttlSeconds: seconds,
-      lifetimeSeconds: seconds,
+      ttlSeconds: seconds(31_536_000),
+      lifetimeSeconds: seconds(31_536_000),
       size: z.int().min(1).optional(),
       cacheSeconds: z.int().min(0).optional(),
     }),
-    keyAttesters: file.optional(),
     notifications: z.boolean().default(false),
     signedMetadata: z.boolean().default(false),
-    refreshTokenSeconds: seconds.max(31_536_000).optional(),
+    refreshTokenSeconds: seconds(31_536_000).optional(),
     encryption: z
       .strictObject({
-        keys: z.array(file).min(1),
-        encValues: z
-          .array(z.enum(['A128GCM', 'A256GCM']))
-          .min(1)
-          .default(['A128GCM', 'A256GCM']),
+        keys: z.array(file()).min(1),
+        encValues: z.array(encValue).min(1).default(['A128GCM', 'A256GCM']),
         requestRequired: z.boolean().default(false),
         response: z.enum(['off', 'offered', 'required']).default('offered'),
       })
       .optional(),
-    operators: z
-      .array(z.strictObject({ name: z.string().min(1), passwordFile: file, owner: z.string().optional() }))
-      .default([]),
-    lifetimes: z
-      .strictObject({
-        offer: seconds.max(86_400).optional(),
-        accessToken: seconds.max(3600).optional(),
-        cNonce: seconds.max(3600).optional(),
-        keyProof: seconds.max(3600).optional(),
-        transaction: seconds.max(31_536_000).optional(),
-        interval: seconds.max(86_400).optional(),
-        requestUri: seconds.max(599).optional(),
-        code: seconds.max(60).optional(),
-      })
-      .default({}),
+    lifetimes: lifetimes(),
     display: z
       .array(z.strictObject({ name: z.string().min(1), locale: z.string().optional() }))
       .min(1)
       .optional(),
-    logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  })
+  }
+}
+
+function lifetimes() {
+  return z
+    .strictObject({
+      offer: seconds(86_400).optional(),
+      accessToken: seconds(3600).optional(),
+      cNonce: seconds(3600).optional(),
+      keyProof: seconds(3600).optional(),
+      transaction: seconds(31_536_000).optional(),
+      interval: seconds(86_400).optional(),
+      requestUri: seconds(599).optional(),
+      code: seconds(60).optional(),
+    })
+    .default({})
+}
+
+/** Who is trusted, and with what. */
+function trustMembers() {
+  return {
+    clientAuthentication: z.enum(['attestation', 'none']),
+    attestationChallenges: z.boolean().default(false),
+    dpopNonces: z.boolean().default(false),
+    walletAttesters: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1),
+          anchors: file(),
+          issuer: z.string().optional(),
+          clients: z.union([z.literal('any'), z.array(z.string().min(1)).min(1)]),
+        }),
+      )
+      .default([]),
+    keyAttesters: file().optional(),
+    operators: z
+      .array(z.strictObject({ name: z.string().min(1), passwordFile: file(), owner: z.string().optional() }))
+      .default([]),
+  }
 }
 
 function describe(error: z.ZodError, schema: z.ZodType): string {

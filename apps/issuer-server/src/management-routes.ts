@@ -54,34 +54,34 @@ export function managementRoutes(deps: ManagementDeps): readonly Route[] {
   const { issuer, directory, clock } = deps
   const body = (request: Request) => readJson(request, { maxBytes: MAX_JSON_BYTES })
   return [
-    guarded(deps, 'POST', 'people', async (request) => {
+    guarded(deps, 'POST people', async (request) => {
       const read = parseCsvRows(await csvBody(request), PERSON_COLUMNS)
       return json(200, reportBody(read, await directory.importPeople(read.rows, clock())), NO_STORE)
     }),
-    guarded(deps, 'POST', 'agents', async (request) => {
+    guarded(deps, 'POST agents', async (request) => {
       const read = parseCsvRows(await csvBody(request), ['agent', 'owner', 'purpose'])
       return json(200, reportBody(read, await directory.importAgents(read.rows, clock())), NO_STORE)
     }),
-    guarded(deps, 'POST', 'offers', async (request) => {
+    guarded(deps, 'POST offers', async (request) => {
       const now = clock()
       const created = await issuer.createOffer(parseOfferRequest(await body(request)), now)
       return json(201, offerBody(created, now), NO_STORE)
     }),
-    guarded(deps, 'POST', 'credentials/status', async (request) => {
+    guarded(deps, 'POST credentials/status', async (request) => {
       const { query, status } = parseStatusRequest(await body(request))
       const changed = await issuer.changeStatus(query, status)
       return json(200, { changed: changed.map((entry) => entry.id), status }, NO_STORE)
     }),
-    guarded(deps, 'GET', 'deferred', async () => {
+    guarded(deps, 'GET deferred', async () => {
       const waiting = await issuer.listDeferred()
       return json(200, { deferred: waiting.map(waitingBody) }, NO_STORE)
     }),
-    guarded(deps, 'POST', 'deferred', async (request) => {
+    guarded(deps, 'POST deferred', async (request) => {
       const { id, decision } = parseDecisionRequest(await body(request))
       await issuer.decideDeferred(id, decision)
       return json(200, { id, decision }, NO_STORE)
     }),
-    guarded(deps, 'GET', 'credentials', async (request) => {
+    guarded(deps, 'GET credentials', async (request) => {
       const after = new URL(request.url).searchParams.get('after') ?? undefined
       const entries = await issuer.listCredentials({ after, limit: PAGE })
       const next = entries.length === PAGE ? { next: entries.at(-1)?.id ?? '' } : {}
@@ -90,7 +90,10 @@ export function managementRoutes(deps: ManagementDeps): readonly Route[] {
   ]
 }
 
-function guarded(deps: ManagementDeps, method: Route['method'], path: string, work: RouteHandler): Route {
+function guarded(deps: ManagementDeps, call: `${'GET' | 'POST'} ${string}`, work: RouteHandler): Route {
+  const [method, path = ''] = call.startsWith('GET ')
+    ? (['GET', call.slice(4)] as const)
+    : (['POST', call.slice(5)] as const)
   const statuses = { ...ISSUER_MANAGEMENT_ERRORS, unauthorized: 401, unsupported_media_type: 415 }
   const handle = endpoint(
     async (request, parameters) => {

@@ -63,7 +63,7 @@ export async function makeCredentials(
   for (let nth = 0; nth < count; nth += 1) {
     const reference = proposal.references[nth]
     credentials.push(await makeOne(order, { times, reference, holderKey: order.holderKeys[nth] }, deps))
-    entries.push(entryOf(order, times, reference, deps))
+    entries.push(entryOf(order, { times, reference }, deps))
   }
   const steps = [...proposal.steps, ...entries.flatMap((entry) => registerSteps(entry, deps.keys))]
   return { credentials, steps, entries }
@@ -112,8 +112,7 @@ function makeOne(
 
 function entryOf(
   order: CredentialOrder,
-  times: Times,
-  reference: StatusReference | undefined,
+  { times, reference }: { readonly times: Times; readonly reference: StatusReference | undefined },
   deps: MakeCredentialsDeps,
 ): RegisterEntry {
   return {

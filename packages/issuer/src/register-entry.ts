@@ -57,13 +57,13 @@ export function registerSteps(entry: RegisterEntry, keys: RecordKeys): readonly 
     { op: 'putIfAbsent', key: keys.of('credential', entry.id), value: entry, expiresAt },
     {
       op: 'put',
-      key: pointer(keys, 'credential-of-agent', entry.agent, entry.id),
+      key: pointer('credential-of-agent', { whose: entry.agent, id: entry.id }, keys),
       value: entry.id,
       expiresAt,
     },
     {
       op: 'put',
-      key: pointer(keys, 'credential-of-owner', entry.owner, entry.id),
+      key: pointer('credential-of-owner', { whose: entry.owner, id: entry.id }, keys),
       value: entry.id,
       expiresAt,
     },
@@ -100,8 +100,8 @@ async function idsOf(
   if (query.by === 'id') return [query.id]
   const prefix =
     query.by === 'agent'
-      ? pointer(deps.keys, 'credential-of-agent', query.agent, '')
-      : pointer(deps.keys, 'credential-of-owner', query.owner, '')
+      ? pointer('credential-of-agent', { whose: query.agent, id: '' }, deps.keys)
+      : pointer('credential-of-owner', { whose: query.owner, id: '' }, deps.keys)
   const ids: string[] = []
   let after: string | undefined
   for (;;) {
@@ -113,11 +113,10 @@ async function idsOf(
 }
 
 function pointer(
-  keys: RecordKeys,
   kind: 'credential-of-agent' | 'credential-of-owner',
-  whose: string,
-  id: string,
+  entry: { readonly whose: string; readonly id: string },
+  keys: RecordKeys,
 ): string {
   // Hashed: a name from an HR system may be longer than a key, and need not be ASCII.
-  return keys.of(kind, `${textHash(whose)}/${id}`)
+  return keys.of(kind, `${textHash(entry.whose)}/${entry.id}`)
 }

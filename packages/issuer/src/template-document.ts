@@ -57,53 +57,14 @@ export interface TemplateDocument {
 
 /** Reads the members. @throws {TypeError} `template_malformed` with the path of the first mistake. */
 export function parseTemplateDocument(value: unknown): TemplateDocument {
-  const display = z.strictObject({
-    name: z.string().min(1),
-    locale: z.string().optional(),
-    description: z.string().optional(),
-  })
-  const claim = z.strictObject({
-    name: z.string().min(1),
-    from: z.string().min(1),
-    mandatory: z.boolean().default(false),
-    disclosable: z.enum(['always', 'never']).default('always'),
-    display: z.array(display).min(1).optional(),
-  })
-  const document = z.strictObject({
-    id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
-    version: z.int().min(1),
-    vct: z.string().min(1),
-    scope: z
-      .string()
-      .regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/)
-      .optional(),
-    lifetime_days: z.int().min(1).max(3650),
-    round_times_to: z.enum(['day', 'hour']).default('day'),
-    status: z.boolean().default(true),
-    name: z.string().min(1),
-    description: z.string().optional(),
-    display: z.array(display).min(1).optional(),
-    claims: z.array(claim).min(1),
-    schema: z.unknown().optional(),
-    issuance: z.enum(['immediate', 'deferred']).default('immediate'),
-    proof_types: z
-      .array(z.enum(['jwt', 'attestation']))
-      .min(1)
-      .default(['jwt']),
-    key_attestations: z
-      .strictObject({
-        key_storage: z.array(z.string().min(1)).min(1).optional(),
-        user_authentication: z.array(z.string().min(1)).min(1).optional(),
-      })
-      .optional(),
-  })
-  const parsed = document.safeParse(value)
+  const parsed = templateSchema().safeParse(value)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const path = issue?.path.join('.') ?? ''
     throw malformed(`${path === '' ? 'the top level' : path}: ${issue?.message ?? 'malformed'}`)
   }
   const { data } = parsed
+  const { key_attestations: attestations } = data
   return {
     id: data.id,
     version: data.version,
@@ -125,11 +86,50 @@ export function parseTemplateDocument(value: unknown): TemplateDocument {
     schema: jsonSchema(data.schema),
     issuance: data.issuance,
     proofTypes: data.proof_types,
-    keyAttestations: data.key_attestations && {
-      keyStorage: data.key_attestations.key_storage,
-      userAuthentication: data.key_attestations.user_authentication,
+    keyAttestations: attestations && {
+      keyStorage: attestations.key_storage,
+      userAuthentication: attestations.user_authentication,
     },
   }
+}
+
+function templateSchema() {
+  const display = z.strictObject({
+    name: z.string().min(1),
+    locale: z.string().optional(),
+    description: z.string().optional(),
+  })
+  const claim = z.strictObject({
+    name: z.string().min(1),
+    from: z.string().min(1),
+    mandatory: z.boolean().default(false),
+    disclosable: z.enum(['always', 'never']).default('always'),
+    display: z.array(display).min(1).optional(),
+  })
+  const values = z.array(z.string().min(1)).min(1).optional()
+  return z.strictObject({
+    id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
+    version: z.int().min(1),
+    vct: z.string().min(1),
+    scope: z
+      .string()
+      .regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/)
+      .optional(),
+    lifetime_days: z.int().min(1).max(3650),
+    round_times_to: z.enum(['day', 'hour']).default('day'),
+    status: z.boolean().default(true),
+    name: z.string().min(1),
+    description: z.string().optional(),
+    display: z.array(display).min(1).optional(),
+    claims: z.array(claim).min(1),
+    schema: z.unknown().optional(),
+    issuance: z.enum(['immediate', 'deferred']).default('immediate'),
+    proof_types: z
+      .array(z.enum(['jwt', 'attestation']))
+      .min(1)
+      .default(['jwt']),
+    key_attestations: z.strictObject({ key_storage: values, user_authentication: values }).optional(),
+  })
 }
 
 /** `owner.region` -> the path of the fact. */
