@@ -159,7 +159,7 @@ describe('verifyKeyAttestation', () => {
   const defects: readonly (readonly [string, { header?: JsonObject; payload?: JsonObject }])[] = [
     ['another typ', { header: { typ: 'keyattestation+jwt' } }],
     ['typ with application/', { header: { typ: 'application/key-attestation+jwt' } }],
-    ['no iat', { payload: { iat: null } }],
+    ['iat that is null', { payload: { iat: null } }],
     ['iat ahead', { payload: { iat: NOW + 61 } }],
     ['iat as a text', { payload: { iat: String(NOW) } }],
     ['no keys', { payload: { attested_keys: [] } }],
@@ -177,6 +177,17 @@ describe('verifyKeyAttestation', () => {
     expect(() => verifyKeyAttestation(changed, expected, NOW)).toThrow(refused)
     expect(() => verifyKeyAttestation(changed, { ...expected, expiry: 'optional' }, NOW)).toThrow(refused)
     expect(verifyKeyAttestation(good, expected, NOW).attestedKeys).toHaveLength(3)
+  })
+
+  test('refuses a statement that does not say when it was made [VCI-I-PRF-12]', async () => {
+    const timeless = await signJws(
+      { header: without(header, 'alg'), payload: without(payload, 'iat') },
+      provider,
+    )
+    for (const expiry of ['required', 'optional'] as const) {
+      expect(() => verifyKeyAttestation(timeless, { ...expected, expiry }, NOW)).toThrow(refused)
+      expect(verifyKeyAttestation(good, { ...expected, expiry }, NOW).nonce).toBe(attestation.nonce)
+    }
   })
 
   test('wants exp inside a jwt proof only, and honours it everywhere [VCI-I-PRF-12]', async () => {
