@@ -12,7 +12,7 @@ import type { JsonObject } from '@attache/core'
 import type { JwsAlgorithm } from '@attache/keys'
 import { createAuthorizationServerMetadata } from '@attache/oauth'
 import type { CredentialConfiguration, IssuerMetadata } from '@attache/openid4vci'
-import { PRE_AUTHORIZED_CODE_GRANT } from '@attache/openid4vci'
+import { checkHaipIssuerMetadata, PRE_AUTHORIZED_CODE_GRANT } from '@attache/openid4vci'
 import { responseOffer } from './credential-message.js'
 import type { CredentialTemplate } from './credential-template.js'
 import type { EndpointUrls } from './endpoint-urls.js'
@@ -42,7 +42,7 @@ export function configurationOf(
   }
 }
 
-/** Credential Issuer Metadata. */
+/** Credential Issuer Metadata. @throws {TypeError} `metadata_haip`: it breaks a rule of the profile it claims. */
 export function issuerMetadataOf(
   options: IssuerOptions,
   urls: EndpointUrls,
@@ -50,7 +50,7 @@ export function issuerMetadataOf(
 ): IssuerMetadata {
   const { encryption } = options
   const defers = options.templates.some((template) => template.issuance === 'deferred')
-  return {
+  const metadata: IssuerMetadata = {
     credentialIssuer: options.credentialIssuer,
     credentialEndpoint: urls.credential,
     nonceEndpoint: urls.nonce,
@@ -66,6 +66,8 @@ export function issuerMetadataOf(
     display: options.display,
     credentialConfigurations: configurations,
   }
+  if (options.mode === 'haip') checkHaipIssuerMetadata(metadata)
+  return metadata
 }
 
 /** Authorization Server Metadata. */
