@@ -98,6 +98,7 @@ describe('the challenge route, wallet side', () => {
       { resource: (document) => ({ ...document, resource: `${API}/other` }) },
       'resource_metadata',
     )
+    await refusing({ resource: (document) => ({ ...document, resource: `${API}/#` }) }, 'resource_metadata')
     await refusing(
       { resource: (document) => ({ ...document, authorization_servers: ['https://evil.example'] }) },
       'authorization_server_not_trusted',

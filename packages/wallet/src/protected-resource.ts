@@ -86,6 +86,8 @@ export async function fetchAuthorizationServer(
 export function covers(resource: string, url: string): boolean {
   const [identifier, called] = [parseHttpsUrl(resource), parseHttpsUrl(url)]
   if (identifier === undefined || called === undefined || identifier.origin !== called.origin) return false
+  // A resource identifier has no fragment (RFC 9728, section 1.2); no metadata URL can be made of one.
+  if (resource.includes('#')) return false
   const path = identifier.pathname.replace(/\/$/, '')
   return called.pathname === identifier.pathname || called.pathname.startsWith(`${path}/`)
 }
