@@ -7,6 +7,7 @@
  * @module
  */
 import {
+  type ClaimsPath,
   createMemoryStore,
   isJsonObject,
   type JsonObject,
@@ -78,6 +79,8 @@ export interface Script {
   readonly steps?: Readonly<Record<string, Step>>
   /** Alters the claims of every credential. */
   readonly claims?: (claims: JsonObject) => JsonObject
+  /** What of the claims can be withheld. Default role, region and employee_id. */
+  readonly disclosable?: readonly ClaimsPath[]
   /** Alters the finished credentials of one response. */
   readonly credentials?: (
     credentials: readonly string[],
@@ -348,7 +351,7 @@ function soundCredential(
   return issueSdJwtVc(
     {
       claims: script.claims?.(claims) ?? claims,
-      disclosable: [['role'], ['region'], ['employee_id']].map(([name = '']) => [name] as const),
+      disclosable: script.disclosable ?? [['role'], ['region'], ['employee_id']],
       ...(holderKey === undefined ? {} : { holderKey }),
     },
     { signer: script.signer ?? signing.signer, random: createSeededRandom(`credential ${issued}`) },
