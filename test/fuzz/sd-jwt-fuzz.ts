@@ -21,7 +21,6 @@ import {
   issueSdJwtVc,
   presentSdJwtVc,
   SD_JWT_ERRORS,
-  type SdJwtLimits,
   verifySdJwtVc,
 } from '@attache/sd-jwt'
 import { NOW } from '../support/clock.js'
@@ -39,7 +38,7 @@ import {
 } from '../support/credentials.js'
 import { createSeededRandom } from '../support/random.js'
 import { createDice, type Dice } from './dice.js'
-import { rollTrick } from './sd-jwt-tricks.js'
+import { FUZZ_LIMITS, rollTrick } from './sd-jwt-tricks.js'
 
 /** What a run found. */
 export interface PresentationFuzzReport {
@@ -52,17 +51,6 @@ export interface PresentationFuzzReport {
   readonly slowest: { readonly milliseconds: number; readonly input: string }
   /** The most that any accepted input made us do, counted here and not by the verifier. */
   readonly most: { readonly bytes: number; readonly digests: number; readonly depth: number }
-}
-
-/** Low, so that a run meets them; what is accepted must keep them all. */
-export const FUZZ_LIMITS: SdJwtLimits = {
-  maxBytes: 16_384,
-  maxIssuerJwtBytes: 4_096,
-  maxDisclosureBytes: 4_096,
-  maxKeyBindingJwtBytes: 2_048,
-  maxDisclosures: 64,
-  maxDigests: 64,
-  maxDepth: 16,
 }
 
 interface Input {

@@ -9,6 +9,7 @@
  * @module
  */
 import type { JsonObject, JsonValue } from '@attache/core'
+import type { SdJwtLimits } from '@attache/sd-jwt'
 import { digestOf, disclose } from '../support/credentials.js'
 import type { Dice } from './dice.js'
 
@@ -21,6 +22,17 @@ export interface Trick {
 }
 
 type MakeTrick = (roll: Dice, salt: () => string) => Trick
+
+/** Low, so that a run meets them; what is accepted must keep them all. */
+export const FUZZ_LIMITS: SdJwtLimits = {
+  maxBytes: 16_384,
+  maxIssuerJwtBytes: 4_096,
+  maxDisclosureBytes: 4_096,
+  maxKeyBindingJwtBytes: 2_048,
+  maxDisclosures: 64,
+  maxDigests: 64,
+  maxDepth: 16,
+}
 
 const NAMES = [
   'role',
@@ -82,6 +94,26 @@ const sound: readonly [MakeTrick, ...MakeTrick[]] = [
     }
   },
   (_, salt) => ({ payload: { o: { _sd: [salt()] }, _sd: [] }, disclosures: [], outcome: { o: {} } }),
+]
+
+/** Up to a limit of the run and just beyond it. */
+const edges: readonly [MakeTrick, ...MakeTrick[]] = [
+  (roll, salt) => {
+    const count = 50 + roll.below(20)
+    const payload = { _sd: Array.from({ length: count }, salt) }
+    return { payload, disclosures: [], outcome: count <= FUZZ_LIMITS.maxDigests ? {} : 'digests_too_many' }
+  },
+  (roll) => {
+    // The payload itself is one level.
+    const depth = 10 + roll.below(10)
+    let deep: JsonValue = []
+    for (let at = 1; at < depth; at += 1) deep = [deep]
+    return {
+      payload: { deep },
+      disclosures: [],
+      outcome: depth < FUZZ_LIMITS.maxDepth ? { deep } : 'jws_malformed',
+    }
+  },
 ]
 
 /** Refused for one reason, which is its code. */
@@ -198,7 +230,7 @@ const unsound: readonly [MakeTrick, ...MakeTrick[]] = [
   },
 ]
 
-/** Rolls one trick; a third of them are sound. */
+/** Rolls one trick; a third of them are sound, some stand at a limit. */
 export function rollTrick(roll: Dice): Trick {
   let counter = 0
   const base = roll.below(2 ** 30).toString(36)
@@ -206,7 +238,9 @@ export function rollTrick(roll: Dice): Trick {
     counter += 1
     return `${base}-${counter}-salt-salt-salt`
   }
-  return (roll.below(3) === 0 ? roll.pick(sound) : roll.pick(unsound))(roll, salt)
+  const kind = roll.below(10)
+  if (kind === 0) return roll.pick(edges)(roll, salt)
+  return (kind < 4 ? roll.pick(sound) : roll.pick(unsound))(roll, salt)
 }
 
 function unreferenced(foreign: string, payload: JsonObject): Trick {
