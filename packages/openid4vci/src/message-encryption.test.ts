@@ -74,6 +74,13 @@ describe('encrypted Credential Requests', () => {
     await expect(decryptCredentialRequest(await sealed('{}'), expected)).resolves.toEqual({})
   })
 
+  test('name their key even where only one is published [VCI-I-ENC-01]', async () => {
+    const only = { ...expected, keys: [issuerKey] }
+    const nameless = await sealed('{}', { jwk: withoutKid(issuerKey) })
+    await expect(decryptCredentialRequest(nameless, only)).rejects.toMatchObject(requestRefused)
+    await expect(decryptCredentialRequest(await sealed('{}'), only)).resolves.toEqual({})
+  })
+
   test('are refused with an enc that is not published [VCI-I-ENC-01]', async () => {
     const jwe = await sealed('{}', { enc: 'A128GCM' })
     await expect(decryptCredentialRequest(jwe, { ...expected, encs: ['A256GCM'] })).rejects.toMatchObject(
@@ -171,6 +178,9 @@ describe('credential_response_encryption', () => {
   test.each(broken)('is refused with %s [VCI-I-ENC-04]', (_, value) => {
     expect(() => parseResponseEncryption(value, responseOffer)).toThrow(parametersRefused)
     expect(() => parseResponseEncryption(asked, { ...responseOffer, encValues: ['A128GCM'] })).toThrow(
+      parametersRefused,
+    )
+    expect(() => parseResponseEncryption(asked, { ...responseOffer, algValues: ['ECDH-ES+A128KW'] })).toThrow(
       parametersRefused,
     )
     // A zip asked for anyway is answered uncompressed, an alg beside the key is a member nobody knows.

@@ -482,6 +482,32 @@ const specimens: readonly Specimen[] = [
   },
 ]
 
+/** OpenID4VCI 1.0, sections 4.1.1, 5.1.1, 6.2, 7.2, 8, 9, 11.1, 12.2.4 and Appendix B; RFC 7517 and RFC 7518. */
+const STANDARD_MEMBERS: readonly string[] = [
+  ...['credential_issuer', 'credential_configuration_ids', 'grants', 'authorization_code', 'issuer_state'],
+  ...['urn:ietf:params:oauth:grant-type:pre-authorized_code', 'pre-authorized_code', 'authorization_server'],
+  ...['tx_code', 'input_mode', 'length', 'description'],
+  ...['authorization_servers', 'credential_endpoint', 'nonce_endpoint', 'deferred_credential_endpoint'],
+  ...['notification_endpoint', 'batch_credential_issuance', 'batch_size', 'credential_request_encryption'],
+  ...['credential_response_encryption', 'jwks', 'keys', 'enc_values_supported', 'alg_values_supported'],
+  ...['encryption_required', 'display', 'name', 'locale', 'logo', 'uri', 'alt_text'],
+  ...['credential_configurations_supported', 'format', 'vct', 'scope', 'credential_metadata', 'claims'],
+  ...['credential_signing_alg_values_supported', 'cryptographic_binding_methods_supported'],
+  ...['proof_types_supported', 'jwt', 'attestation', 'proof_signing_alg_values_supported'],
+  ...['key_attestations_required', 'key_storage', 'user_authentication', 'path', 'mandatory'],
+  ...['c_nonce', 'credential_configuration_id', 'credential_identifier', 'proofs', 'jwk', 'enc'],
+  ...[
+    'credentials',
+    'credential',
+    'notification_id',
+    'transaction_id',
+    'interval',
+    'event',
+    'event_description',
+  ],
+  ...['type', 'locations', 'credential_identifiers', 'kty', 'crv', 'x', 'y', 'kid', 'use', 'alg'],
+]
+
 type Place = readonly (string | number)[]
 
 function placesOf(value: JsonValue, at: Place = []): readonly Place[] {
@@ -589,6 +615,13 @@ describe('every single change of', () => {
       { ...RUNS, numRuns: 300 },
     )
     for (const value of [undefined, null, [], '', 0]) expect(outcome(specimen, value)).toBe('refused')
+  })
+
+  test('no maker writes a member that the standard does not have', () => {
+    const written = new Set(specimens.flatMap(({ wire }) => placesOf(wire).flat()))
+    const names = [...written].filter((step) => typeof step === 'string')
+    // The id of the configuration is the only name of our own.
+    expect(names.filter((name) => !STANDARD_MEMBERS.includes(name))).toEqual(['role_v1'])
   })
 
   test('their codes stand in the tables', () => {
