@@ -80,7 +80,7 @@ export async function tellRecord({ setting, fetch, report }: CallsDeps): Promise
   const response = await fetch(`${setting.api}/record`)
   const { calls, learned } = parseRecord(await response.json())
   const names = [...new Set(learned.flatMap(({ claims }) => Object.keys(claims)))].sort()
-  for (const { claims } of learned.slice(0, 3)) report.note(JSON.stringify(claims))
+  for (const { claims } of learned.slice(0, 3)) report.note(JSON.stringify(claims, names))
   report.expect('role and region, nothing else', {
     held: calls > 0 && names.join() === 'region,role',
     detail: `${names.join(', ') || 'nothing'} in ${calls} call${calls === 1 ? '' : 's'}`,

@@ -8,6 +8,7 @@
  * @module
  */
 import { mkdirSync, rmSync } from 'node:fs'
+import { relative } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Running } from './processes.js'
 import { createReport, STORY_ENDED } from './report.js'
@@ -39,7 +40,7 @@ async function run(options: Options): Promise<void> {
   const setting = createSetting(options.data, options.port)
   if (options.fresh) rmSync(setting.dataFolder, { recursive: true, force: true })
   mkdirSync(setting.file('logs'), { recursive: true, mode: 0o700 })
-  console.log(`\nAttaché quickstart. Data folder: ${setting.dataFolder}`)
+  console.log(`\nAttaché quickstart. Data folder: ${relative(process.cwd(), setting.dataFolder)}`)
 
   const running: Running[] = []
   const stop = async () => {

@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const data = mkdtempSync(join(tmpdir(), 'attache-quickstart-'))
+const FIRST_PORT = 38441
+
+afterAll(() => rmSync(data, { recursive: true, force: true }))
+
+interface Ended {
+  readonly exitCode: number | null
+  readonly output: string
+}
+
+/** The built command, as `npm start` runs it once everything is installed and built. */
+function runQuickstart(...args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['apps/quickstart/dist/main.js', ...args], { cwd: ROOT })
+    let output = ''
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+    })
+    child.stderr.on('data', (chunk) => {
+      output += chunk
+    })
+    child.once('error', reject)
+    child.once('close', (exitCode) => resolve({ exitCode, output }))
+  })
+}
+
+/** What may differ between two runs: times, the data folder, the first port. */
+function settled(text: string): readonly string[] {
+  return text
+    .replace(/\d+\.\d+ s/g, 'N s')
+    .replace(/localhost:\d+/g, (origin) =>
+      /44[13]$/.test(origin) ? `localhost:…${origin.slice(-3)}` : origin,
+    )
+    .replace(/^Attaché quickstart\. Data folder: .*$/m, 'Attaché quickstart.')
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+}
+
+function transcriptInReadme(): string {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  const block = /```text\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  return block.slice(block.indexOf('Attaché quickstart.'))
+}
+
+describe('the quickstart', () => {
+  test('prints what the README says, and ends with status 0 because everything held', async () => {
+    const { exitCode, output } = await runQuickstart('--once', '--data', data, '--port', String(FIRST_PORT))
+
+    expect(settled(output)).toEqual(settled(transcriptInReadme()))
+    expect(exitCode).toBe(0)
+  }, 120_000)
+
+  test('says in one line what a wrong port is, and ends with status 1', async () => {
+    const { exitCode, output } = await runQuickstart('--once', '--data', data, '--port', '80')
+
+    expect(exitCode).toBe(1)
+    expect(output).toContain('A port is a number from 1024 to 65533.')
+  })
+})
