@@ -1,133 +1,34 @@
 import { type JsonObject, selectByPath } from '@attache/core'
-import { createPkce } from '@attache/oauth'
 import { describe, expect, test } from 'vitest'
-import { createSeededRandom } from '../support/random.js'
 import {
   bodyOf,
   CLIENT_ID,
   clientHeaders,
-  createIssuerBench,
   createWallet,
   ISSUER,
-  type IssuerBench,
   newSigner,
   postForm,
   requestCredential,
-  requestToken,
-  type ScriptedWallet,
   TEMPLATE,
   textOf,
 } from './issuer-bench.js'
-
-const CALLBACK = 'https://agents.example/cb'
-const SCOPE = `${ISSUER}/types/agent-role/v1`
-const PKCE = createPkce(createSeededRandom('pkce'))
-const REQUEST: Readonly<Record<string, string>> = {
-  response_type: 'code',
-  redirect_uri: CALLBACK,
-  scope: SCOPE,
-  state: 'w8s5vR3PIStd-A-EwgqEF-XO',
-  code_challenge: PKCE.codeChallenge,
-  code_challenge_method: 'S256',
-}
-
-interface Held {
-  readonly bench: IssuerBench
-  readonly wallet: ScriptedWallet
-}
-
-async function ready(options: Parameters<typeof createIssuerBench>[0] = {}): Promise<Held> {
-  const bench = await createIssuerBench({ grants: ['authorization_code'], ...options })
-  return { bench, wallet: await createWallet(bench) }
-}
-
-async function outcome(response: Response): Promise<readonly [number, unknown]> {
-  return [response.status, (await bodyOf(response))['error']]
-}
-
-type Change = Readonly<Record<string, string | undefined>>
-
-async function push({ bench, wallet }: Held, change: Change = {}, dpop = false): Promise<Response> {
-  const { DPoP, ...headers } = await clientHeaders(bench, wallet, `${ISSUER}/par`)
-  const form = Object.fromEntries(
-    Object.entries({ ...REQUEST, ...change }).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, value]],
-    ),
-  )
-  return postForm(bench, '/par', form, dpop ? { ...headers, DPoP: DPoP ?? '' } : headers)
-}
-
-async function pushed(held: Held, change: Change = {}): Promise<string> {
-  return textOf(await bodyOf(await push(held, change)), 'request_uri')
-}
-
-/** A browser with its cookie, as far as one is needed. */
-interface Page {
-  readonly status: number
-  readonly html: string
-  readonly cookie: string
-  readonly location: string | null
-  readonly headers: Headers
-}
-
-async function arrive(
-  held: Held,
-  requestUri: string,
-  more: Readonly<Record<string, string>> = {},
-): Promise<Page> {
-  const query = new URLSearchParams({ client_id: CLIENT_ID, request_uri: requestUri, ...more })
-  return page(await held.bench.send(`${ISSUER}/authorize?${query}`))
-}
-
-async function page(response: Response, cookie = ''): Promise<Page> {
-  const { status, headers } = response
-  const set = headers.get('Set-Cookie')?.split(';')[0] ?? cookie
-  return { status, html: await response.text(), cookie: set, location: headers.get('Location'), headers }
-}
-
-async function submit(
-  held: Held,
-  from: Page,
-  step: 'sign-in' | 'decision',
-  fields: Readonly<Record<string, string>>,
-): Promise<Page> {
-  const interaction = /name="interaction" value="([^"]+)"/.exec(from.html)?.[1] ?? ''
-  const headers = { Cookie: from.cookie }
-  return page(
-    await postForm(held.bench, `/authorize/${step}`, { interaction, ...fields }, headers),
-    from.cookie,
-  )
-}
-
-const GOOD = { username: 'ngozi', password: 'correct horse' }
-
-async function consent(held: Held, requestUri: string): Promise<Page> {
-  return submit(held, await arrive(held, requestUri), 'sign-in', GOOD)
-}
-
-async function approved(held: Held, change: Change = {}): Promise<URL> {
-  const shown = await consent(held, await pushed(held, change))
-  const decided = await submit(held, shown, 'decision', { agent: 'payroll-export', decision: 'approve' })
-  return new URL(decided.location ?? '')
-}
-
-async function redeem(
-  held: Held,
-  code: string,
-  change: Readonly<Record<string, string>> = {},
-): Promise<Response> {
-  const form = {
-    grant_type: 'authorization_code',
-    code,
-    code_verifier: PKCE.codeVerifier,
-    redirect_uri: CALLBACK,
-  }
-  return requestToken(held.bench, held.wallet, { ...form, ...change })
-}
-
-async function codeOf(held: Held, change: Change = {}): Promise<string> {
-  return (await approved(held, change)).searchParams.get('code') ?? ''
-}
+import {
+  approved,
+  arrive,
+  CALLBACK,
+  codeOf,
+  consent,
+  GOOD,
+  outcome,
+  page,
+  push,
+  pushed,
+  REQUEST,
+  ready,
+  redeem,
+  SCOPE,
+  submit,
+} from './issuer-browser.js'
 
 describe('the authorization code flow', () => {
   test('from scope to credential [VCI-I-AZ-01, VCI-I-AZ-15, VCI-I-AZ-24]', async () => {

@@ -13,6 +13,7 @@ import {
   type Clock,
   describeCause,
   type Log,
+  type NumericDate,
   ProtocolError,
   parseForm,
   type Random,
@@ -23,17 +24,20 @@ import {
 } from '@attache/core'
 import { parsePushedAuthorizationReference, REQUEST_URI_PREFIX } from '@attache/oauth'
 import { consentPage, errorPage, PAGE_HEADERS, pageResponse, signInPage } from './authorization-pages.js'
-import { type AuthorizeDeps, arriveWith, decideRequest, signInFor } from './authorize.js'
+import { type AuthorizeDeps, approvableAgents, arriveWith, decideRequest, signInFor } from './authorize.js'
 import type { CredentialTemplate } from './credential-template.js'
 import { type EndpointUrls, pathOf } from './endpoint-urls.js'
 import type { Interactions } from './interactions.js'
 import type { PushedRequestRecord } from './pushed-request-record.js'
+import type { SignedInPerson } from './sign-in.js'
 
 /** What the endpoint needs. */
 export interface AuthorizationEndpointDeps extends AuthorizeDeps {
   readonly urls: EndpointUrls
   readonly templates: ReadonlyMap<string, CredentialTemplate>
   readonly interactions: Interactions
+  /** For trials: approves every request without a page. */
+  readonly automaticApproval: SignedInPerson | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -56,11 +60,22 @@ async function arrive(request: Request, deps: AuthorizationEndpointDeps): Promis
   const query = parseForm(new URL(request.url).search.slice(1))
   const { clientId, requestUri } = parsePushedAuthorizationReference(query)
   const secret = requestUri.slice(REQUEST_URI_PREFIX.length)
-  await arriveWith({ clientId, secret, now }, deps)
+  const { record } = await arriveWith({ clientId, secret, now }, deps)
+  if (deps.automaticApproval)
+    return approveAtOnce(record, { secret, person: deps.automaticApproval, now }, deps)
   const { browser, cookie } = deps.interactions.browserOf(request.headers)
   const interaction = deps.interactions.seal({ requestSecret: secret }, browser, now)
   const action = `${deps.urls.authorization}/sign-in`
   return pageResponse(200, signInPage({ action, interaction, failed: false }), { cookie })
+}
+
+async function approveAtOnce(
+  record: PushedRequestRecord,
+  facts: { readonly secret: string; readonly person: SignedInPerson; readonly now: NumericDate },
+  deps: AuthorizationEndpointDeps,
+): Promise<Response> {
+  const [agent] = approvableAgents(record, facts.person)
+  return redirect(await decideRequest({ ...facts, agent, approve: true }, deps))
 }
 
 async function signIn(request: Request, deps: AuthorizationEndpointDeps): Promise<Response> {
@@ -102,8 +117,11 @@ async function decide(request: Request, deps: AuthorizationEndpointDeps): Promis
     throw new ProtocolError('invalid_request', 'Sign in first, then approve or deny.')
   }
   const facts = { secret, person, agent: form.get('agent'), approve: decision === 'approve', now }
-  const location = await decideRequest(facts, deps)
-  // 303 and never 307: the browser must not post the password to the wallet.
+  return redirect(await decideRequest(facts, deps))
+}
+
+// 303 and never 307: the browser must not post the password to the wallet.
+function redirect(location: string): Response {
   return new Response(null, { status: 303, headers: { ...PAGE_HEADERS, Location: location } })
 }
 

@@ -89,8 +89,8 @@ export async function signInFor(
   return { request, person: { ...person, agents: approvableAgents(record, person) } }
 }
 
-/** With an `issuer_state` only the offered agent, and only for somebody who may receive for it anyway. */
-function approvableAgents(record: PushedRequestRecord, person: SignedInPerson): readonly string[] {
+/** Agents to choose from. With an `issuer_state` only the offered one, and only for somebody who may receive for it anyway. */
+export function approvableAgents(record: PushedRequestRecord, person: SignedInPerson): readonly string[] {
   const { offeredAgent } = record
   const agents =
     offeredAgent === null ? person.agents : person.agents.filter((agent) => agent === offeredAgent)

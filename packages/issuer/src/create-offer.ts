@@ -9,11 +9,11 @@
  * @module
  */
 import { type NumericDate, ProtocolError, type Random, randomId, randomText, type Store } from '@attache/core'
-import { type CredentialOffer, makeCredentialOfferUri, type TransactionCodeInput } from '@attache/openid4vci'
+import { type CredentialOffer, makeCredentialOfferUri } from '@attache/openid4vci'
 import type { ClaimsSource } from './claims-source.js'
 import type { CredentialTemplate } from './credential-template.js'
 import type { EndpointUrls } from './endpoint-urls.js'
-import type { OfferedGrant } from './issuer-options.js'
+import type { IssuerOptions, OfferedGrant } from './issuer-options.js'
 import { type OfferRecord, offerHandle } from './offer-record.js'
 import type { RecordKeys } from './stored-record.js'
 import { createTransactionCode, transactionCodeHash } from './transaction-code.js'
@@ -51,7 +51,7 @@ export interface CreateOfferDeps {
   readonly credentialIssuer: string
   readonly urls: EndpointUrls
   readonly grants: readonly OfferedGrant[]
-  readonly transactionCode: TransactionCodeInput | null
+  readonly transactionCode: IssuerOptions['transactionCode']
   readonly transactionCodeAttempts: number
   readonly offerSeconds: number
   readonly templates: ReadonlyMap<string, CredentialTemplate>
@@ -125,7 +125,7 @@ function newOffer(
 ): { readonly record: OfferRecord; readonly txCode: string | undefined } {
   const { secret, ...rest } = facts
   const input = rest.grant === 'pre-authorized_code' ? deps.transactionCode : null
-  const txCode = input === null ? undefined : createTransactionCode(input, deps.random)
+  const txCode = input === null ? undefined : (input.fixed ?? createTransactionCode(input, deps.random))
   const record: OfferRecord = {
     v: 1,
     id: randomId(deps.random, 'off'),

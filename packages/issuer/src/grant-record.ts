@@ -42,12 +42,18 @@ export type AccessTokenRecord = {
 }
 
 /** A stored refresh token. */
-export type RefreshTokenRecord = { readonly v: 1; readonly grantId: string; readonly expiresAt: NumericDate }
+export type RefreshTokenRecord = {
+  readonly v: 1
+  readonly grantId: string
+  readonly expiresAt: NumericDate
+  /** When the grant ends, however often its tokens are replaced. */
+  readonly grantEndsAt: NumericDate
+}
 
 /** Reads a stored refresh token. */
 export function migrateRefreshTokenRecord(value: JsonValue): RefreshTokenRecord {
   return z
-    .object({ v: z.literal(1), grantId: z.string(), expiresAt: z.number() })
+    .object({ v: z.literal(1), grantId: z.string(), expiresAt: z.number(), grantEndsAt: z.number() })
     .parse(checkRecordVersion(value))
 }
 

@@ -28,6 +28,8 @@ export function grantTable(
     ...deps,
     accessTokenSeconds: deps.lifetimes.accessToken,
     refreshTokenSeconds,
+    refreshRotationGraceSeconds: options.refreshRotationGraceSeconds,
+    credentialIdentifiers: options.credentialIdentifiers ?? false,
     scopesOf: (ids: readonly string[]) => ids.flatMap((id) => deps.templates.get(id)?.scope ?? []),
   }
   const all: Readonly<Record<TokenRequest['grantType'], RedeemGrant>> = {

@@ -45,6 +45,8 @@ export interface GrantTokensDeps {
   readonly accessTokenSeconds: number
   /** Undefined: no refresh tokens. */
   readonly refreshTokenSeconds: number | undefined
+  /** Whether token responses name datasets that nobody asked for by details. */
+  readonly credentialIdentifiers: boolean
 }
 
 // A token that is not bound to a key must not live longer (OpenID4VCI 13.10).
@@ -77,7 +79,8 @@ export function grantTokens(facts: NewGrant, deps: GrantTokensDeps): GrantedToke
   }
 }
 
-function refreshToken(
+/** Makes a refresh token of a grant; undefined where they are off. */
+export function refreshToken(
   grant: GrantRecord,
   now: NumericDate,
   deps: GrantTokensDeps,
@@ -85,7 +88,7 @@ function refreshToken(
   if (deps.refreshTokenSeconds === undefined) return undefined
   const text = randomText(deps.random)
   const expiresAt = now + deps.refreshTokenSeconds
-  const value: RefreshTokenRecord = { v: 1, grantId: grant.id, expiresAt }
+  const value: RefreshTokenRecord = { v: 1, grantId: grant.id, expiresAt, grantEndsAt: expiresAt }
   return {
     text,
     expiresAt,

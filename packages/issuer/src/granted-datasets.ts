@@ -26,9 +26,18 @@ export function narrowedConfigurations(
 }
 
 /** One dataset for each configuration: an agent has one role at a time. */
-export function datasetsFor(configurationIds: readonly string[], random: Random): readonly GrantedDataset[] {
+function datasetsFor(configurationIds: readonly string[], random: Random): readonly GrantedDataset[] {
   return configurationIds.map((configurationId) => ({
     configurationId,
     identifiers: [randomId(random, 'dts')],
   }))
+}
+
+/** The datasets a token response names, or null where configuration ids are to be used. */
+export function namedDatasets(
+  configurationIds: readonly string[],
+  asked: boolean,
+  deps: { readonly random: Random; readonly credentialIdentifiers: boolean },
+): readonly GrantedDataset[] | null {
+  return asked || deps.credentialIdentifiers ? datasetsFor(configurationIds, deps.random) : null
 }

@@ -21,7 +21,7 @@ import type { Display, TransactionCodeInput } from '@attache/openid4vci'
 import type { StatusLists } from '@attache/status-list'
 import type { ClaimsSource } from './claims-source.js'
 import type { CredentialTemplate } from './credential-template.js'
-import type { SignIn } from './sign-in.js'
+import type { SignedInPerson, SignIn } from './sign-in.js'
 
 /** The grants an issuer can offer. */
 export type OfferedGrant = 'pre-authorized_code' | 'authorization_code'
@@ -82,8 +82,11 @@ export interface IssuerOptions {
   readonly templates: readonly CredentialTemplate[]
   readonly grants: readonly OfferedGrant[]
   readonly clientAuthentication: ClientAuthentication
-  /** Demanded with pre-authorized codes; null: none, which needs another protection. */
-  readonly transactionCode: TransactionCodeInput | null
+  /**
+   * Demanded with pre-authorized codes; null: none, which needs another protection. `fixed` is for trials in
+   * base mode: always this code.
+   */
+  readonly transactionCode: (TransactionCodeInput & { readonly fixed?: string | undefined }) | null
   /** Wrong Transaction Codes until the offer is dead. @default 5 */
   readonly transactionCodeAttempts?: number | undefined
   /** Accepted `alg` values of DPoP proofs, key proofs and attestations. @default ES256 */
@@ -104,6 +107,19 @@ export interface IssuerOptions {
   readonly signedMetadata?: boolean | undefined
   /** Refresh tokens, and how long they live in seconds. @default none */
   readonly refreshTokenSeconds?: number | undefined
+  /**
+   * Base mode: every refresh brings a new refresh token, and the one before works for so many seconds more, at
+   * least 30, because an answer can be lost. @default no rotation
+   */
+  readonly refreshRotationGraceSeconds?: number | undefined
+  /** Whether every token response names datasets, also without details. @default only when asked for */
+  readonly credentialIdentifiers?: boolean | undefined
+  /** Redirect URIs, character by character. @default every https one of an authenticated client */
+  readonly redirectUris?: readonly string[] | undefined
+  /** Anchors of certificates that name the key of a proof in `x5c`. @default `x5c` is refused in proofs */
+  readonly proofCertificates?: TrustAnchors | undefined
+  /** Base mode, for trials: every request is approved in this person's name, without a page. */
+  readonly automaticApproval?: SignedInPerson | undefined
 }
 
 /** How messages are encrypted. */

@@ -34,6 +34,9 @@ export function checkIssuerOptions(
   if (options.grants.length === 0) throw configurationError('issuer_grants', 'Name at least one grant.')
   checkProtection(options)
   checkKeyAttestations(options)
+  if ((options.refreshRotationGraceSeconds ?? 30) < 30) {
+    throw configurationError('issuer_grants', 'A replaced refresh token must work for 30 seconds at least.')
+  }
   if (options.grants.includes('authorization_code') && deps.signIn === undefined) {
     throw configurationError('issuer_grants', 'The authorization code grant needs a way to sign in.')
   }
@@ -99,7 +102,17 @@ function checkProtection(options: IssuerOptions): void {
   }
 }
 
+/** Settings that a trial needs and the high-assurance profile does not allow. */
+const BASE_ONLY = ['refreshRotationGraceSeconds', 'automaticApproval'] as const
+
 function checkHaip(options: IssuerOptions, signer: Signer): void {
+  const trial = BASE_ONLY.find((name) => options[name] !== undefined)
+  if (trial !== undefined || options.transactionCode?.fixed !== undefined) {
+    throw configurationError(
+      'issuer_haip',
+      `The haip mode does not allow ${trial ?? 'a fixed transaction code'}.`,
+    )
+  }
   const { clientAuthentication, algorithms } = options
   if (clientAuthentication.method !== 'attestation') {
     throw configurationError('issuer_haip', 'The haip mode needs client authentication by attestation.')

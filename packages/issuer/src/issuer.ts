@@ -176,6 +176,7 @@ function credentialDeps(options: IssuerOptions, deps: IssuerDeps, parts: Parts):
     iss: credentialIssuer,
     batchSize: options.batchSize ?? 1,
     encryption: options.encryption,
+    proofCertificates: options.proofCertificates,
     notifications: options.notifications ?? false,
     transactionSeconds: lifetimes.transaction,
     intervalSeconds: lifetimes.interval,
@@ -198,7 +199,13 @@ function codeFlowRoutes(
   const { lifetimes, credentialIssuer } = { ...shared }
   const interactions = createInteractions({ credentialIssuer }, shared)
   return [
-    parEndpoint({ ...shared, requestUriSeconds: lifetimes.requestUri }),
-    ...authorizationEndpoint({ ...shared, signIn, interactions, codeSeconds: lifetimes.code }),
+    parEndpoint({ ...shared, requestUriSeconds: lifetimes.requestUri, redirectUris: options.redirectUris }),
+    ...authorizationEndpoint({
+      ...shared,
+      signIn,
+      interactions,
+      codeSeconds: lifetimes.code,
+      automaticApproval: options.automaticApproval,
+    }),
   ]
 }

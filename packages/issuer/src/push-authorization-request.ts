@@ -31,6 +31,8 @@ export interface PushAuthorizationRequestDeps {
   readonly credentialIssuer: string
   readonly templates: ReadonlyMap<string, CredentialTemplate>
   readonly requestUriSeconds: number
+  /** Undefined: every https redirect URI of an authenticated client. */
+  readonly redirectUris: readonly string[] | undefined
   readonly store: Pick<Store, 'get' | 'commit'>
   readonly keys: RecordKeys
   readonly random: Random
@@ -72,7 +74,7 @@ export async function pushAuthorizationRequest(
     clientId,
     instanceJkt: client.instanceJkt ?? null,
     jkt: dpopKeyOfRequest(request, client.jkt) ?? null,
-    redirectUri: checkedRedirectUri(request.redirectUri),
+    redirectUri: checkedRedirectUri(request.redirectUri, deps.redirectUris),
     codeChallenge: request.codeChallenge,
     ...asked,
     state: request.state ?? null,
@@ -93,11 +95,12 @@ export async function pushAuthorizationRequest(
 }
 
 /** https, or http on the loopback of a native app. */
-function checkedRedirectUri(redirectUri: string | undefined): string {
+function checkedRedirectUri(redirectUri: string | undefined, allowed: readonly string[] | undefined): string {
   const url = redirectUri !== undefined && URL.canParse(redirectUri) ? new URL(redirectUri) : undefined
   const loopback = url?.protocol === 'http:' && ['127.0.0.1', '[::1]'].includes(url.hostname)
   const fits = parseHttpsUrl(redirectUri) !== undefined || (loopback && url.username === '')
-  if (redirectUri !== undefined && fits && !redirectUri.includes('#')) return redirectUri
+  const listed = redirectUri !== undefined && (allowed === undefined || allowed.includes(redirectUri))
+  if (listed && fits && !redirectUri.includes('#')) return redirectUri
   throw new ProtocolError('invalid_request', 'Send a redirect_uri: https, or http on a loopback address.')
 }
 

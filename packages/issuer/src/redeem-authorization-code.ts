@@ -19,7 +19,7 @@ import {
 import type { AuthenticatedClient } from './authenticate-client.js'
 import { commitOnce } from './commit-once.js'
 import { type GrantTokensDeps, grantTokens } from './grant-tokens.js'
-import { datasetsFor, narrowedConfigurations } from './granted-datasets.js'
+import { namedDatasets, narrowedConfigurations } from './granted-datasets.js'
 import { type AuthorizationCodeRecord, migrateAuthorizationCodeRecord } from './pushed-request-record.js'
 
 /** What redeeming needs. */
@@ -48,7 +48,7 @@ export async function redeemAuthorizationCode(
   checkBinding(code, facts)
   const configurationIds = narrowedConfigurations(code.configurationIds, request.authorizationDetails)
   const named = code.byDetails || request.authorizationDetails !== undefined
-  const datasets = named ? datasetsFor(configurationIds, deps.random) : null
+  const datasets = namedDatasets(configurationIds, named, deps)
   const granted = grantTokens({ agent: code.agent, configurationIds, datasets, client, now }, deps)
   const used = { ...code, usedForGrant: granted.grant.id }
   // Remembered as long as its tokens can live, to notice a second use.

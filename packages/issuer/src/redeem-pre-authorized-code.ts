@@ -13,7 +13,7 @@ import type { PreAuthorizedCodeTokenRequest, TokenResponse } from '@attache/oaut
 import type { AuthenticatedClient } from './authenticate-client.js'
 import { commitOnce } from './commit-once.js'
 import { type GrantTokensDeps, grantTokens } from './grant-tokens.js'
-import { datasetsFor, narrowedConfigurations } from './granted-datasets.js'
+import { namedDatasets, narrowedConfigurations } from './granted-datasets.js'
 import { migrateOfferRecord, type OfferRecord } from './offer-record.js'
 import { isTransactionCode } from './transaction-code.js'
 
@@ -49,11 +49,8 @@ export async function redeemPreAuthorizedCode(
       continue
     }
     const configurationIds = narrowedConfigurations(offer.configurationIds, request.authorizationDetails)
-    const datasets = request.authorizationDetails && datasetsFor(configurationIds, deps.random)
-    const granted = grantTokens(
-      { agent: offer.agent, configurationIds, datasets: datasets ?? null, client, now },
-      deps,
-    )
+    const datasets = namedDatasets(configurationIds, request.authorizationDetails !== undefined, deps)
+    const granted = grantTokens({ agent: offer.agent, configurationIds, datasets, client, now }, deps)
     const spend = { op: 'remove', key, version: stored?.version ?? '' } as const
     if (await commitOnce(deps.store, client.guards, [spend, ...granted.steps])) return granted.response
   }

@@ -1,26 +1,33 @@
 /**
  * Redeeming a refresh token.
  *
- * Owns the use case: bound to client and client instance key, not to the DPoP key, which may change. No
- * rotation: the token stays the same, so a lost answer costs nothing.
+ * Owns the use case: bound to client and client instance key, not to the DPoP key, which may change. Without
+ * rotation the token stays the same, so a lost answer costs nothing; with it the old one has a grace.
  *
  * Source: RFC 6749, section 6; OpenID4VCI 1.0, section 14.5; FAPI 2.0 Security Profile, section 5.3.2.1;
  * attestation-based client authentication -11, section 10.3.
  *
  * @module
  */
-import { type NumericDate, ProtocolError, type Store } from '@attache/core'
+import { type NumericDate, ProtocolError, type Store, type StoreStep } from '@attache/core'
 import { type RefreshTokenRequest, requireBoundKey, type TokenResponse } from '@attache/oauth'
 import type { AuthenticatedClient } from './authenticate-client.js'
 import { commitOnce } from './commit-once.js'
-import { migrateGrantRecord, migrateRefreshTokenRecord } from './grant-record.js'
-import { accessToken, type GrantTokensDeps } from './grant-tokens.js'
+import {
+  type GrantRecord,
+  migrateGrantRecord,
+  migrateRefreshTokenRecord,
+  type RefreshTokenRecord,
+} from './grant-record.js'
+import { accessToken, type GrantTokensDeps, refreshToken } from './grant-tokens.js'
 
 /** What redeeming needs. */
 export interface RedeemRefreshTokenDeps extends GrantTokensDeps {
   readonly store: Pick<Store, 'get' | 'commit'>
   /** The scopes of a grant's configurations. */
   readonly scopesOf: (configurationIds: readonly string[]) => readonly string[]
+  /** How long a replaced token goes on working; undefined: tokens are not replaced. */
+  readonly refreshRotationGraceSeconds: number | undefined
 }
 
 /**
@@ -50,8 +57,32 @@ export async function redeemRefreshToken(
     throw new ProtocolError('invalid_scope', 'The scope is wider than what was granted.')
   }
   const fresh = accessToken(grant, { client, now }, deps)
-  if (await commitOnce(deps.store, client.guards, [fresh.step])) return fresh.response
+  const rotated = rotation({ token, text: request.refreshToken, grant, now }, deps)
+  if (await commitOnce(deps.store, client.guards, [fresh.step, ...rotated.steps])) {
+    return { ...fresh.response, refreshToken: rotated.refreshToken }
+  }
   throw new Error('A put cannot be refused.')
+}
+
+/** The next refresh token. The grant and all of its tokens end when the first one would have ended. */
+function rotation(
+  facts: {
+    readonly token: RefreshTokenRecord
+    readonly text: string
+    readonly grant: GrantRecord
+    readonly now: NumericDate
+  },
+  deps: RedeemRefreshTokenDeps,
+): { readonly steps: readonly StoreStep[]; readonly refreshToken: string | undefined } {
+  const { token, text, grant, now } = facts
+  const grace = deps.refreshRotationGraceSeconds
+  if (grace === undefined) return { steps: [], refreshToken: undefined }
+  const next = refreshToken(grant, now, { ...deps, refreshTokenSeconds: token.grantEndsAt - now })
+  // A token in its grace may be used again, and keeps the end it has.
+  const expiresAt = Math.min(token.expiresAt, now + grace)
+  const value = { ...token, expiresAt }
+  const replaced: StoreStep = { op: 'put', key: deps.keys.hashed('refresh-token', text), value, expiresAt }
+  return { steps: next ? [next.step, replaced] : [], refreshToken: next?.text }
 }
 
 function deadToken(): ProtocolError {

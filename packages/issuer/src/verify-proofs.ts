@@ -9,7 +9,7 @@
  * @module
  */
 import { type NumericDate, ProtocolError } from '@attache/core'
-import { jwkThumbprint, type PublicJwk } from '@attache/keys'
+import { jwkThumbprint, type PublicJwk, type TrustAnchors, verifyCertificateChain } from '@attache/keys'
 import {
   type CredentialConfiguration,
   type ExpectedKeyAttestation,
@@ -32,7 +32,9 @@ export interface VerifiedProofs {
 
 /** What judging proofs needs. */
 export interface VerifyProofsDeps {
-  readonly expected: Omit<ExpectedKeyProof, 'clientId' | 'keyAttestation'>
+  readonly expected: Omit<ExpectedKeyProof, 'clientId' | 'keyAttestation' | 'leafKey'>
+  /** Who certifies keys that a proof names by `x5c`; undefined: `x5c` is refused. */
+  readonly proofCertificates: TrustAnchors | undefined
   /** Whose key attestations count; undefined: none are read. */
   readonly keyAttestation: ExpectedKeyAttestation | undefined
   /** Most keys of one request. */
@@ -81,7 +83,12 @@ function judge(proofs: Proofs, facts: Parameters<typeof verifyProofs>[0], deps: 
     const demanded = rules.jwt.keyAttestations !== undefined
     const requirement = rules.jwt.keyAttestations
     const keyAttestation = deps.keyAttestation && { ...deps.keyAttestation, requirement, demanded }
-    const expected = { ...deps.expected, clientId: facts.clientId, keyAttestation }
+    const expected = {
+      ...deps.expected,
+      clientId: facts.clientId,
+      keyAttestation,
+      leafKey: leafKeyBy(deps, facts.now),
+    }
     const verified = proofs.values.map((jwt) => verifyKeyProof(jwt, expected, facts.now))
     const attested = verified.flatMap((proof) => proof.keyAttestation?.attestedKeys ?? [])
     return {
@@ -103,6 +110,11 @@ function judge(proofs: Proofs, facts: Parameters<typeof verifyProofs>[0], deps: 
     return { keys: verified.attestedKeys, nonces: [verified.nonce] }
   }
   throw invalid('This credential does not accept that type of proof. See proof_types_supported.')
+}
+
+function leafKeyBy(deps: VerifyProofsDeps, now: NumericDate): ExpectedKeyProof['leafKey'] {
+  const { proofCertificates: anchors } = deps
+  return anchors && ((x5c) => verifyCertificateChain(x5c, { anchors, now }).leafKey)
 }
 
 // 1.0 wants the nonce inside a key attestation that travels in a proof, too (D-09).
