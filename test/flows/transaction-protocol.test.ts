@@ -13,7 +13,13 @@ import {
   generatePrivateJwk,
   parseJws,
 } from '@attache/keys'
-import { type AuthorizationRequest, directPostBody, parseAuthorizationRequest, parseRequestUrl } from '@attache/openid4vp'
+import {
+  type AuthorizationRequest,
+  directPostBody,
+  fragmentUrl,
+  parseAuthorizationRequest,
+  parseRequestUrl,
+} from '@attache/openid4vp'
 import { describe, expect, test } from 'vitest'
 import { NOW } from '../support/clock.js'
 import { bindTo, reasonIn } from '../support/forged-presentation.js'
@@ -450,6 +456,31 @@ describe('the response endpoint', () => {
     expect(
       (await postResponse(world, second.responseUri, await soundBody(wallet, second.request))).status,
     ).toBe(400)
+  })
+})
+
+describe('a fragment answer', () => {
+  test('is read from the fragment by the same path, never from a query string [VP-V-RSP-12]', async () => {
+    const world = createWorld()
+    const returnUri = 'https://api.example/cb'
+    const options = { query: QUERY, responseMode: 'fragment' as const, returnUri }
+    const started = await world.verifier.startTransaction(options)
+    const { request } = await fetchRequest(world, started.requestUrl)
+    expect(request).toMatchObject({ responseMode: 'fragment', redirectUri: returnUri })
+    expect(request.responseUri).toBeUndefined()
+    const vpToken = await present(wallet, request, { audience: request.clientId ?? '' })
+    const url = fragmentUrl(returnUri, request, { vpToken })
+    const [, fragment = ''] = url.split('#')
+
+    const inQuery = new Request(`${started.responseUri}?${fragment}`, {
+      method: 'POST',
+      headers: { 'Content-Type': FORM },
+      body: 'foo=bar',
+    })
+    expect((await world.send(inQuery)).status).toBe(400)
+    expect((await world.send(new Request(`${API}/attache/done?${fragment}`))).status).toBe(200)
+    expect((await askResult(world, { transaction_id: started.transactionId })).status).toBe(202)
+    expect((await postResponse(world, started.responseUri, fragment)).status).toBe(200)
   })
 })
 

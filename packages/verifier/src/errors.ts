@@ -100,6 +100,7 @@ const REASON_OF: ReadonlyMap<string, PresentationReason> = new Map([
   ['jws_crit', 'credential_malformed'],
   ['jws_signature', 'issuer_signature_invalid'],
   ['issuer_not_trusted', 'issuer_untrusted'],
+  ['issuer_malformed', 'credential_malformed'],
   ['sd_alg_refused', 'sd_alg_rejected'],
   ['sd_alg_misplaced', 'sd_alg_rejected'],
   ['disclosure_malformed', 'disclosure_invalid'],
@@ -142,7 +143,7 @@ export function reasonOf(error: unknown): PresentationReason | undefined {
   if (isReason(error.code)) return error.code
   const known = REASON_OF.get(error.code)
   if (known !== undefined) return known
-  if (error.code.startsWith('certificate_') || error.code === 'anchor_not_found') return 'issuer_untrusted'
+  if (/^(certificate_|anchor_|issuer_)/.test(error.code)) return 'issuer_untrusted'
   if (error.code.startsWith('status_')) return 'status_unavailable'
   return 'credential_malformed'
 }

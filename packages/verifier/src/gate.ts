@@ -34,6 +34,7 @@ import type { StatusReference, StatusResolver } from '@attache/status-list'
 import { PLACE } from './client-authentication.js'
 import { type ProblemCode, reasonOf } from './errors.js'
 import type { IssuerTrust } from './issuer-trust.js'
+import { isPlainRequest } from './plain-request.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
 import { problemResponse } from './problem.js'
 import { tokenKey } from './redeem-code.js'
@@ -128,6 +129,7 @@ async function judgeCall(
   deps: GateDeps,
 ): Promise<{ readonly presentation: Presentation } | Denial> {
   const now = deps.clock()
+  if (!isPlainRequest(request)) return { code: 'request_malformed' }
   const url = externalUrl(deps.settings.origin, request.url)
   const token = await authenticate({ request, url, now }, deps)
   if ('code' in token) return token

@@ -3,10 +3,15 @@
  *
  * @module
  */
+export type { AuthRequestOptions } from './auth-request.js'
+export { createAuthRequestHandler } from './auth-request.js'
 export type { PresentationReason, ProblemCode } from './errors.js'
 export { PRESENTATION_REASONS, PROBLEMS, VERIFIER_STATUSES } from './errors.js'
 export type { AcceptedPresentation, Gate, GateOutcome } from './gate.js'
+export type { GuardedHandler, GuardedRoute } from './guarded-routes.js'
+export { guardHandler, routeGuarded } from './guarded-routes.js'
 export type { TrustedIssuer } from './issuer-trust.js'
+export { isPlainPath } from './plain-request.js'
 export type { Presentation, PresentedCredential } from './presentation.js'
 export { PRESENTATION_CLAIM } from './redeem-code.js'
 export type { ResultRequest, TransactionResult } from './redeem-result.js'

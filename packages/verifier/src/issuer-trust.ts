@@ -8,15 +8,15 @@
  *
  * @module
  */
-import { configurationError, VerificationError } from '@attache/core'
+import { configurationError, type Log, type OutboundFetch, VerificationError } from '@attache/core'
 import {
+  bareJwk,
   createAnchors,
+  createIssuerKeys,
   digest,
-  jwkThumbprint,
+  type IssuerKeys,
+  type IssuerTrust as KeyTrust,
   type PublicJwk,
-  parseX5c,
-  type TrustAnchors,
-  verifyCertificateChain,
 } from '@attache/keys'
 import type { IssuerFacts, IssuerKeyResolver, ResolvedIssuerKey } from '@attache/sd-jwt'
 import { type StatusListTrust, trustCertificates, trustKey } from '@attache/status-list'
@@ -29,6 +29,8 @@ export interface TrustedIssuer {
   readonly anchors?: readonly string[] | undefined
   /** Accepted by one of these keys; needs `issuer`. */
   readonly keys?: readonly PublicJwk[] | undefined
+  /** Accepted by a key that is fetched: from this JWKS, or from the issuer's own metadata; needs `issuer`. */
+  readonly discovery?: { readonly jwksUri: string } | 'jwt-vc-issuer' | undefined
   /** The `iss` these credentials carry. With `anchors`: a credential with another `iss` is refused. */
   readonly issuer?: string | undefined
   /** Certificates (PEM) that vouch for signers of its status lists. @default `anchors` */
@@ -57,12 +59,9 @@ export interface IssuerTrustFacts {
 
 interface Rule {
   readonly id: string
-  readonly statusTrust: StatusListTrust
   readonly types: readonly string[]
-  readonly issuer: string | undefined
-  readonly anchors: TrustAnchors | undefined
-  readonly keys: readonly PublicJwk[]
-  readonly requireIssBinding: boolean
+  readonly keys: IssuerKeys
+  readonly statusTrust: StatusListTrust
 }
 
 /**
@@ -73,14 +72,17 @@ interface Rule {
  *
  * Source: SD-JWT VC, section 2.5.
  */
-export function createIssuerTrust(issuers: readonly TrustedIssuer[]): IssuerTrust {
+export function createIssuerTrust(
+  issuers: readonly TrustedIssuer[],
+  deps: { readonly fetch: OutboundFetch; readonly log: Log },
+): IssuerTrust {
   if (issuers.length === 0) {
     throw configurationError(
       'trusted_issuers_empty',
       'Name at least one trusted issuer; nobody is by default.',
     )
   }
-  const rules = issuers.map(readRule)
+  const rules = issuers.map((issuer, position) => readRule(issuer, position, deps))
   // Beside the answers themselves: a cached answer keeps its facts, a dropped one takes them along.
   const found = new WeakMap<ResolvedIssuerKey, IssuerTrustFacts>()
   const resolve: IssuerKeyResolver = async (facts) => {
@@ -88,7 +90,7 @@ export function createIssuerTrust(issuers: readonly TrustedIssuer[]): IssuerTrus
     for (const rule of rules) {
       if (facts.vct === undefined || !rule.types.includes(facts.vct)) continue
       try {
-        const { resolved, authorityKeyIds } = resolveByRule(rule, facts)
+        const { resolved, authorityKeyIds } = await resolveByRule(rule, facts)
         found.set(resolved, { ruleId: rule.id, authorityKeyIds })
         return resolved
       } catch (cause) {
@@ -106,37 +108,52 @@ export function createIssuerTrust(issuers: readonly TrustedIssuer[]): IssuerTrus
   }
 }
 
-function readRule(issuer: TrustedIssuer, position: number): Rule {
+function readRule(
+  issuer: TrustedIssuer,
+  position: number,
+  deps: { readonly fetch: OutboundFetch; readonly log: Log },
+): Rule {
   const types = typeof issuer.vct === 'string' ? [issuer.vct] : issuer.vct
-  const anchors = issuer.anchors ?? []
-  const keys = issuer.keys ?? []
-  const byKeys = keys.length > 0
-  if (
-    types.length === 0 ||
-    types.includes('') ||
-    byKeys === anchors.length > 0 ||
-    (byKeys && !issuer.issuer)
-  ) {
+  const trust = readTrust(issuer, position)
+  if (types.length === 0 || types.includes('') || trust === undefined) {
     throw configurationError(
       'trusted_issuer_malformed',
-      `trustedIssuers[${position}] needs a vct and either anchors or keys with an issuer.`,
+      `trustedIssuers[${position}] needs a vct and one of anchors, keys or discovery; the last two need an issuer.`,
     )
   }
+  const binding = { requireIssBinding: issuer.requireIssBinding ?? false }
+  const options =
+    issuer.issuer === undefined && trust.mechanism === 'x5c'
+      ? { x5c: { ...trust, ...binding } }
+      : { issuers: { [issuer.issuer ?? '']: trust } }
   return {
     id: digest('sha-256', JSON.stringify(issuer)),
     types,
-    issuer: issuer.issuer,
-    anchors: byKeys ? undefined : createAnchors(`trustedIssuers[${position}].anchors`, anchors),
-    keys,
+    keys: createIssuerKeys(options, deps),
     statusTrust: readStatusTrust(issuer, position),
-    requireIssBinding: issuer.requireIssBinding ?? false,
   }
+}
+
+function readTrust(issuer: TrustedIssuer, position: number): KeyTrust | undefined {
+  const { anchors = [], keys = [], discovery } = issuer
+  const ways = [anchors.length > 0, keys.length > 0, discovery !== undefined].filter(Boolean)
+  if (ways.length !== 1 || (anchors.length === 0 && issuer.issuer === undefined)) return undefined
+  if (anchors.length > 0) {
+    return { mechanism: 'x5c', anchors: createAnchors(`trustedIssuers[${position}].anchors`, anchors) }
+  }
+  if (discovery === 'jwt-vc-issuer') return { mechanism: 'jwt-vc-issuer' }
+  if (discovery !== undefined) return { mechanism: 'jwks_uri', uri: discovery.jwksUri }
+  return { mechanism: 'jwks', jwks: { keys: keys.map((key) => ({ ...bareJwk(key), ...kidOf(key) })) } }
+}
+
+function kidOf({ kid }: PublicJwk): { readonly kid?: string } {
+  return kid === undefined ? {} : { kid }
 }
 
 // A list's signer must be named for the list's host: under a shared anchor nobody speaks for another.
 function readStatusTrust(issuer: TrustedIssuer, position: number): StatusListTrust {
-  const [key] = issuer.keys ?? []
   const pem = issuer.statusAnchors ?? issuer.anchors
+  const [key] = issuer.keys ?? []
   if (pem === undefined && key !== undefined) return trustKey(key)
   const anchors = createAnchors(`trustedIssuers[${position}].statusAnchors`, pem ?? [])
   return trustCertificates({ anchors, signer: 'uri-host' })
@@ -147,42 +164,13 @@ interface Resolution {
   readonly authorityKeyIds: readonly string[]
 }
 
-function resolveByRule(rule: Rule, facts: IssuerFacts): Resolution {
-  if (rule.anchors === undefined) return { resolved: resolveByKey(rule, facts), authorityKeyIds: [] }
-  const x5c = parseX5c(facts.header['x5c'])
-  if (x5c === undefined) throw untrusted('The credential carries no certificate chain.')
-  const chain = verifyCertificateChain(x5c, { anchors: rule.anchors, now: facts.now })
-  const bound = facts.issuer !== undefined && isBound(facts.issuer, chain)
-  if (rule.issuer !== undefined && facts.issuer !== rule.issuer) {
-    throw untrusted('The certificate belongs to another issuer than the one named.')
-  }
-  if (rule.requireIssBinding && !bound) throw untrusted('The certificate does not name the issuer.')
+async function resolveByRule(rule: Rule, { header, issuer, now }: IssuerFacts): Promise<Resolution> {
+  const found = await rule.keys.resolve({ header, issuer, now })
   // An unbound iss is only a claim: the certificate's subject is who was shown (requirements, D14).
-  const issuer =
-    facts.issuer !== undefined && (bound || rule.issuer !== undefined) ? facts.issuer : chain.subject
-  const resolved = { key: chain.leafKey, issuer, validUntil: chain.notAfter }
-  return { resolved, authorityKeyIds: chain.authorityKeyIds }
-}
-
-function isBound(
-  issuer: string,
-  chain: { readonly dnsNames: readonly string[]; readonly uris: readonly string[] },
-) {
-  if (chain.uris.includes(issuer)) return true
-  return URL.canParse(issuer) && chain.dnsNames.includes(new URL(issuer).hostname)
-}
-
-function resolveByKey(rule: Rule, facts: IssuerFacts): ResolvedIssuerKey {
-  if (facts.issuer === undefined || facts.issuer !== rule.issuer) throw untrusted('Another issuer is named.')
-  const kid = facts.header['kid']
-  const key =
-    kid === undefined && rule.keys.length === 1
-      ? rule.keys[0]
-      : rule.keys.find((candidate) => kid === (candidate.kid ?? jwkThumbprint(candidate)))
-  if (key === undefined) throw untrusted('The kid names no configured key of this issuer.')
-  return { key, issuer: facts.issuer }
-}
-
-function untrusted(message: string): VerificationError {
-  return new VerificationError('issuer_untrusted', message)
+  const shown = found.issuer ?? found.chain?.subject ?? ''
+  const until = found.chain === undefined ? {} : { validUntil: found.chain.notAfter }
+  return {
+    resolved: { key: found.key, issuer: shown, ...until },
+    authorityKeyIds: found.chain?.authorityKeyIds ?? [],
+  }
 }

@@ -46,13 +46,23 @@ export function transactionRequest(
   return {
     clientId: transaction.clientId,
     responseMode: transaction.responseMode,
-    responseUri: responseUri(handle, settings),
+    ...answerAddress(transaction, handle, settings),
     nonce: transaction.nonce,
     state: transaction.stateParameter,
     dcqlQuery: transaction.query,
     transactionData: transaction.transactionData,
     clientMetadata: clientMetadataFor(settings, key),
   }
+}
+
+// A browser brings a fragment to the page it is sent to; that page posts it to the same endpoint.
+function answerAddress(
+  { responseMode, returnUri }: Requested,
+  handle: string,
+  settings: Settings,
+): Pick<AuthorizationRequest, 'responseUri' | 'redirectUri'> {
+  if (responseMode !== 'fragment') return { responseUri: responseUri(handle, settings) }
+  return { redirectUri: returnUri ?? `${settings.origin}${settings.endpoints.done}` }
 }
 
 /** Where the answer to a transaction goes. */

@@ -92,10 +92,10 @@ async function receive(
     await close(open, refused(open.transaction, 'denied'), deps)
     return {}
   }
-  const { presentation, refusal } = await judge(response, facts.handle, { open, deps })
+  const { presentation, refusal, cause } = await judge(response, facts.handle, { open, deps })
   if (presentation === undefined) {
     await close(open, refused(open.transaction, refusal), deps)
-    throw refusedPresentation(refusal)
+    throw refusedPresentation(refusal, cause)
   }
   const { returnUri } = open.transaction
   const code = returnUri === undefined ? undefined : randomText(deps.random)
@@ -153,8 +153,12 @@ async function countUnreadable(open: Open, deps: ReceiveResponseDeps): Promise<v
 }
 
 type Judged =
-  | { readonly presentation: Awaited<ReturnType<typeof verifyPresentation>>; readonly refusal?: undefined }
-  | { readonly presentation?: undefined; readonly refusal: PresentationReason }
+  | {
+      readonly presentation: Awaited<ReturnType<typeof verifyPresentation>>
+      readonly refusal?: undefined
+      readonly cause?: undefined
+    }
+  | { readonly presentation?: undefined; readonly refusal: PresentationReason; readonly cause: unknown }
 
 async function judge(
   response: Extract<ReceivedResponse, { kind: 'vp_token' }>,
@@ -167,10 +171,10 @@ async function judge(
   const facts = { ...asked, vpToken: response.vpToken, now: open.now }
   try {
     return { presentation: await verifyPresentation(facts, deps.verification) }
-  } catch (error) {
-    const refusal = reasonOf(error)
-    if (refusal === undefined) throw error
-    return { refusal }
+  } catch (cause) {
+    const refusal = reasonOf(cause)
+    if (refusal === undefined) throw cause
+    return { refusal, cause }
   }
 }
 

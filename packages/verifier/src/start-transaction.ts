@@ -35,8 +35,11 @@ export interface TransactionOptions {
   readonly query: JsonObject
   /** What the holder agrees to by signing: each with `type` and `credential_ids`, and members of its type. */
   readonly transactionData?: readonly JsonObject[]
-  /** How the answer comes. @default `direct_post.jwt` */
-  readonly responseMode?: 'direct_post' | 'direct_post.jwt'
+  /**
+   * How the answer comes. With `fragment` a browser brings it to `returnUri`, whose page posts the fragment to
+   * `responseUri` and nothing from its query. @default `direct_post.jwt`
+   */
+  readonly responseMode?: 'direct_post' | 'direct_post.jwt' | 'fragment'
   /** How the wallet fetches the request. @default `get` */
   readonly method?: 'get' | 'post'
   /**
@@ -60,6 +63,8 @@ export interface StartedTransaction {
   readonly transactionId: string
   readonly clientId: string
   readonly requestUri: string
+  /** Where answers are posted. */
+  readonly responseUri: string
   /** For a QR code, a link or a wallet's socket. */
   readonly requestUrl: string
   readonly expiresAt: NumericDate
@@ -112,7 +117,8 @@ export async function startTransaction(
   const handover = handOver(transaction, { handle, options }, deps)
   const keepUntil = transaction.expiresAt + RESULT_SECONDS
   await store.put(transactionKey(handle), encodeTransaction(transaction), keepUntil)
-  return { transactionId, clientId: transaction.clientId, ...handover, expiresAt: transaction.expiresAt }
+  const { clientId, expiresAt } = transaction
+  return { transactionId, clientId, ...handover, responseUri: responseUri(handle, settings), expiresAt }
 }
 
 // What wallets would refuse is refused here, before anything is kept.

@@ -41,7 +41,7 @@ export interface Requested extends AnyTransaction {
   readonly nonce: string
   /** The `state` parameter. */
   readonly stateParameter: string
-  readonly responseMode: 'direct_post' | 'direct_post.jwt'
+  readonly responseMode: 'direct_post' | 'direct_post.jwt' | 'fragment'
   /** Private JWK for the one answer; absent where it comes in the clear. */
   readonly decryptionKey: JsonObject | undefined
   /** Where the user agent is sent after the answer; absent across devices. */
@@ -183,11 +183,16 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
     nonce,
     stateParameter,
     unreadable,
-    responseMode: member(value, 'responseMode') === 'direct_post' ? 'direct_post' : 'direct_post.jwt',
+    responseMode: parseMode(member(value, 'responseMode')),
     method: member(value, 'method') === 'post' ? 'post' : 'get',
     decryptionKey: isJsonObject(decryptionKey) ? decryptionKey : undefined,
     returnUri: optionalText(value, 'returnUri'),
   }
+}
+
+// What is not known is read as the mode that demands most.
+function parseMode(value: JsonValue | undefined): Requested['responseMode'] {
+  return value === 'direct_post' || value === 'fragment' ? value : 'direct_post.jwt'
 }
 
 function optionalText(object: JsonObject, name: string): string | undefined {

@@ -103,7 +103,7 @@ function createVerification(
 ): VerifyPresentationDeps {
   const { algorithms } = settings
   return {
-    issuers: createIssuerTrust(options.trustedIssuers),
+    issuers: createIssuerTrust(options.trustedIssuers, deps),
     // A list may state a short ttl so that a revocation is felt soon; it is followed to the second.
     statuses: createStatusResolver(
       { algorithms, minTtlSeconds: 1, staleIfErrorSeconds: options.staleStatusSeconds ?? 0 },
