@@ -3,16 +3,17 @@
  *
  * @module
  */
-import { createGuardedFetch, SILENT_LOG, systemClock, systemRandom } from '@attache/core'
+import { configurationError, createGuardedFetch, SILENT_LOG, systemClock, systemRandom } from '@attache/core'
 import {
   createVerifier,
+  isPlainPath,
   type Requirement,
   type Verifier,
   type VerifierDeps,
   type VerifierOptions,
 } from '@attache/verifier'
 import type { RequestHandler } from 'express'
-import { guard } from './require-presentation.js'
+import { type GuardOptions, guard } from './require-presentation.js'
 import { createRouter } from './router.js'
 
 /** A verifier whose routes and gates are Express handlers. */
@@ -23,16 +24,25 @@ export interface ExpressVerifier extends Pick<Verifier, 'startTransaction' | 're
   requirePresentation(requirement: Requirement): RequestHandler
 }
 
+/** What a verifier for Express is told: its own options, and where a proxy puts it. */
+export interface ExpressVerifierOptions extends VerifierOptions, GuardOptions {}
+
 /**
  * Creates a verifier for Express.
  *
+ * @param options.pathPrefix For guards behind a proxy that takes a path away. The verifier's own routes lie at the
+ *   root of the origin all the same: let the proxy pass `/.well-known/oauth-…` and the endpoints' path unchanged.
  * @param deps `signer` and `store`; clock, randomness, log and guarded fetch are the system's unless given.
- * @throws {TypeError} As `createVerifier`.
+ * @throws {TypeError} `path_prefix`, or as `createVerifier`.
  */
 export function createExpressVerifier(
-  options: VerifierOptions,
+  options: ExpressVerifierOptions,
   deps: Pick<VerifierDeps, 'signer' | 'store'> & Partial<VerifierDeps>,
 ): ExpressVerifier {
+  const { pathPrefix } = options
+  if (pathPrefix !== undefined && !(isPlainPath(pathPrefix) && !pathPrefix.endsWith('/'))) {
+    throw configurationError('path_prefix', 'The pathPrefix starts with a slash and does not end with one.')
+  }
   const system = { clock: systemClock, random: systemRandom, log: SILENT_LOG }
   const verifier = createVerifier(options, {
     ...system,
@@ -41,7 +51,7 @@ export function createExpressVerifier(
   })
   return {
     routes: createRouter(verifier.routes),
-    requirePresentation: (requirement) => guard(verifier.requirePresentation(requirement)),
+    requirePresentation: (requirement) => guard(verifier.requirePresentation(requirement), options),
     startTransaction: verifier.startTransaction,
     redeemResult: verifier.redeemResult,
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AcceptedPresentation, Gate } from '@attache/verifier'
+import { type AcceptedPresentation, type Gate, isPlainPath } from '@attache/verifier'
 import type { RequestHandler } from 'express'
 import { sendWebResponse, webRequest } from './web-request.js'
 
@@ -16,15 +16,26 @@ declare global {
   }
 }
 
+/** What a guard is told about its host. */
+export interface GuardOptions {
+  /** Path that a proxy takes away before a request arrives here: clients see it before every path. @default none */
+  readonly pathPrefix?: string | undefined
+}
+
+/** The mark by which guards are told from other handlers. */
+export const GUARD: unique symbol = Symbol('attache.guard')
+
 /**
  * Makes a middleware of a gate: lets a call on with `request.presentation`, or answers it.
  *
- * The body is left alone, so that it may stand before or after a body parser.
+ * The body is left alone, so that it may stand before or after a body parser. A path that parsers read
+ * differently is answered with 400: Express and the gate must mean the same route.
  */
-export function guard(gate: Gate): RequestHandler {
-  return (request, response, next) => {
-    const asked = webRequest(request, { body: false })
-    if (asked === undefined) {
+export function guard(gate: Gate, { pathPrefix = '' }: GuardOptions = {}): RequestHandler {
+  const handler: RequestHandler = (request, response, next) => {
+    const target = `${pathPrefix}${request.originalUrl}`
+    const asked = isPlainPath(target.replace(/\?.*$/, '')) && webRequest(request, { target, body: false })
+    if (!asked) {
       response.status(400).end()
       return
     }
@@ -39,4 +50,5 @@ export function guard(gate: Gate): RequestHandler {
       })
       .catch(next)
   }
+  return Object.assign(handler, { [GUARD]: true })
 }

@@ -17,7 +17,7 @@ export function createRouter(routes: readonly Route[]): RequestHandler {
   const beginnings = routes.map(({ path }) => path.replace(/[:*].*$/, ''))
   return (request, response, next) => {
     const mayBeOurs = beginnings.some((beginning) => request.originalUrl.startsWith(beginning))
-    const asked = mayBeOurs ? webRequest(request, { body: true }) : undefined
+    const asked = mayBeOurs ? webRequest(request, { target: request.originalUrl, body: true }) : undefined
     if (asked === undefined) {
       next()
       return

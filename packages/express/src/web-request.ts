@@ -1,41 +1,46 @@
 /**
- * Between Express and the web's `Request` and `Response`: the only place that knows both.
+ * Between Node's messages, which Express hands on, and the web's `Request` and `Response`: the only place that
+ * knows both.
  *
  * A header field that was sent twice stays visible as such: raw fields are joined, never dropped.
  *
  * @module
  */
-import type { Request as ExpressRequest, Response as ExpressResponse } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 // Nobody below looks at it: the public origin comes from the verifier's configuration.
 const ANY_ORIGIN = 'https://origin.invalid'
 
+/** How a message becomes a request. */
+export interface WebRequestOptions {
+  /** The request target as it was sent. */
+  readonly target: string
+  /** Whether the body is handed on; a guard leaves it to its route. */
+  readonly body: boolean
+}
+
 /**
- * Makes a web request of an Express request.
+ * Makes a web request of a Node message.
  *
- * @param options.body Whether the body is handed on; a guard leaves it to its route.
  * @returns Nothing for what the web's form cannot hold: a target that is no path, TRACE and its like.
  */
-export function webRequest(
-  request: ExpressRequest,
-  options: { readonly body: boolean },
-): Request | undefined {
-  const { method, rawHeaders, originalUrl } = request
-  const url = `${ANY_ORIGIN}${originalUrl}`
+export function webRequest(message: IncomingMessage, options: WebRequestOptions): Request | undefined {
+  const { method = 'GET', rawHeaders } = message
+  const url = `${ANY_ORIGIN}${options.target}`
   const unknown = ['TRACE', 'TRACK', 'CONNECT'].includes(method.toUpperCase())
   // The path itself may hold anything, //host included; it stays a path.
-  if (unknown || !originalUrl.startsWith('/') || !URL.canParse(url)) return undefined
+  if (unknown || !options.target.startsWith('/') || !URL.canParse(url)) return undefined
   const headers = new Headers()
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
   }
   if (!options.body || method === 'GET' || method === 'HEAD') return new Request(url, { method, headers })
-  return new Request(url, { method, headers, ...streamed(request) })
+  return new Request(url, { method, headers, ...streamed(message) })
 }
 
 // Pulled as it is read, so that a body over its limit is never taken in whole.
-function streamed(request: ExpressRequest) {
-  const chunks = request[Symbol.asyncIterator]()
+function streamed(message: IncomingMessage) {
+  const chunks = message[Symbol.asyncIterator]()
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const next = await chunks.next()
@@ -46,11 +51,11 @@ function streamed(request: ExpressRequest) {
   return { body, duplex: 'half' as const }
 }
 
-/** Sends a web response by Express. */
-export async function sendWebResponse(from: Response, to: ExpressResponse): Promise<void> {
-  to.status(from.status)
+/** Sends a web response by Node. */
+export async function sendWebResponse(from: Response, to: ServerResponse): Promise<void> {
+  to.statusCode = from.status
   from.headers.forEach((value, name) => {
-    to.setHeader(name, value)
+    to.appendHeader(name, value)
   })
   to.end(Buffer.from(await from.arrayBuffer()))
 }
