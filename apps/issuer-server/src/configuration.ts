@@ -35,7 +35,8 @@ export interface IssuerServerConfiguration {
   readonly mode: 'base' | 'haip'
   readonly dataFolder: string
   readonly listen: ListenerConfiguration
-  readonly management: ListenerConfiguration & { readonly tokenFile: string }
+  /** Left out: there is no management listener. */
+  readonly management?: (ListenerConfiguration & { readonly tokenFile: string }) | undefined
   readonly signing: SigningConfiguration
   /** @default `signing` */
   readonly statusSigning?: SigningConfiguration | undefined
@@ -56,6 +57,7 @@ export interface IssuerServerConfiguration {
     readonly inputMode: 'numeric' | 'text'
     readonly length: number
     readonly description?: string | undefined
+    readonly fixed?: string | undefined
   } | null
   readonly batchSize?: number | undefined
   readonly statusList: {
@@ -67,6 +69,11 @@ export interface IssuerServerConfiguration {
   /** PEM file with the anchors of key attestations. */
   readonly keyAttesters?: string | undefined
   readonly notifications: boolean
+  readonly credentialIdentifiers: boolean
+  readonly refreshRotationGraceSeconds?: number | undefined
+  readonly redirectUris?: readonly string[] | undefined
+  /** PEM file with the anchors of keys that a proof names by certificate. */
+  readonly proofCertificates?: string | undefined
   readonly signedMetadata: boolean
   readonly refreshTokenSeconds?: number | undefined
   /** Keys are files with private JWKs on P-256. */
@@ -130,12 +137,14 @@ function processMembers() {
   return {
     dataFolder: file(),
     listen: z.strictObject({ ...listener, tls: tls.optional() }),
-    management: z.strictObject({
-      ...listener,
-      host: z.enum(['127.0.0.1', '::1', 'localhost']).default('127.0.0.1'),
-      tls,
-      tokenFile: file(),
-    }),
+    management: z
+      .strictObject({
+        ...listener,
+        host: z.enum(['127.0.0.1', '::1', 'localhost']).default('127.0.0.1'),
+        tls,
+        tokenFile: file(),
+      })
+      .optional(),
     signing,
     statusSigning: signing.optional(),
     sealKeys: z.array(file()).min(1),
@@ -160,6 +169,7 @@ function issuerMembers() {
         inputMode: z.enum(['numeric', 'text']).default('numeric'),
         length: z.int().min(4).max(32).default(6),
         description: z.string().max(300).optional(),
+        fixed: z.string().min(4).max(32).optional(),
       })
       .nullable(),
     batchSize: z.int().min(2).max(100).optional(),
@@ -172,6 +182,8 @@ function issuerMembers() {
     notifications: z.boolean().default(false),
     signedMetadata: z.boolean().default(false),
     refreshTokenSeconds: seconds(31_536_000).optional(),
+    refreshRotationGraceSeconds: z.int().min(30).max(86_400).optional(),
+    credentialIdentifiers: z.boolean().default(false),
     encryption: z
       .strictObject({
         keys: z.array(file()).min(1),
@@ -220,6 +232,8 @@ function trustMembers() {
       )
       .default([]),
     keyAttesters: file().optional(),
+    proofCertificates: file().optional(),
+    redirectUris: z.array(z.string().min(1)).min(1).optional(),
     operators: z
       .array(z.strictObject({ name: z.string().min(1), passwordFile: file(), owner: z.string().optional() }))
       .default([]),

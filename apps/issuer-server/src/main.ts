@@ -39,10 +39,11 @@ program
 
 function announce(server: Awaited<ReturnType<typeof serve>>, asJson: boolean): void {
   const { credentialIssuer, listen, management } = server
+  const managed = management ? `management on ${management.host}:${management.port}` : 'no management'
   process.stdout.write(
     asJson
       ? `${JSON.stringify({ ready: true, credential_issuer: credentialIssuer, listen, management })}\n`
-      : `${credentialIssuer} is ready on ${listen.host}:${listen.port}; management on ${management.host}:${management.port}.\n`,
+      : `${credentialIssuer} is ready on ${listen.host}:${listen.port}; ${managed}.\n`,
   )
 }
 

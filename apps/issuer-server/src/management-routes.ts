@@ -83,6 +83,9 @@ export function managementRoutes(deps: ManagementDeps): readonly Route[] {
     }),
     guarded(deps, 'GET credentials', async (request) => {
       const after = new URL(request.url).searchParams.get('after') ?? undefined
+      if (after !== undefined && !/^crd_[\w-]{1,64}$/.test(after)) {
+        throw new ProtocolError('invalid_request', 'after is the id of the last credential of a page.')
+      }
       const entries = await issuer.listCredentials({ after, limit: PAGE })
       const next = entries.length === PAGE ? { next: entries.at(-1)?.id ?? '' } : {}
       return json(200, { credentials: entries.map(entryBody), ...next }, NO_STORE)

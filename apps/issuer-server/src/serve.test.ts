@@ -127,7 +127,7 @@ afterAll(async () => {
 
 function manage(path: string, body: string, type: string, token = TOKEN): Promise<Response> {
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': type }
-  return fetch(`https://127.0.0.1:${running.management.port}/manage/v1/${path}`, {
+  return fetch(`https://127.0.0.1:${running.management?.port}/manage/v1/${path}`, {
     method: 'POST',
     headers,
     body,
@@ -226,7 +226,7 @@ describe('the issuer server over https', () => {
     expect(issued.status).toBe(200)
     expect(issued.headers.get('Date')).not.toBeNull()
 
-    const url = `https://127.0.0.1:${running.management.port}/manage/v1/credentials`
+    const url = `https://127.0.0.1:${running.management?.port}/manage/v1/credentials`
     const listed = await bodyOf(await fetch(url, { headers: { Authorization: `Bearer ${TOKEN}` } }))
     expect(listed['credentials']).toEqual([expect.objectContaining({ agent: 'bot', owner: 'E-1' })])
     const entry = selectByPath(listed, ['credentials', 0, 'id'])?.[0]
@@ -244,6 +244,20 @@ describe('the issuer server over https', () => {
   test('the management API wants its token, on its own listener', async () => {
     expect((await manage('offers', '{}', 'application/json', 'guess')).status).toBe(401)
     expect((await call(`${ISSUER}/manage/v1/credentials`)).status).toBe(404)
+    const url = `https://127.0.0.1:${running.management?.port}/manage/v1/credentials?after=ü`
+    expect((await fetch(url, { headers: { Authorization: `Bearer ${TOKEN}` } })).status).toBe(400)
+  })
+
+  test('there is no management listener unless it is configured [IOP-C-11]', async () => {
+    const { management: _, ...bare } = configuration({ dataFolder: 'bare' })
+    const path = join(folder, 'bare.json')
+    writeFileSync(path, JSON.stringify(bare))
+    const server = await serve(path)
+    expect(server.management).toBeUndefined()
+    await server.close()
+    const enabled = await manage('people', PEOPLE, 'text/csv')
+    expect([enabled.status, enabled.headers.get('Content-Type')]).toEqual([200, 'application/json'])
+    expect((await manage('people', PEOPLE, 'text/csv', 'guess')).status).toBe(401)
   })
 
   test.each([
@@ -301,14 +315,14 @@ describe('the issuer server over https', () => {
     ['TLS 1.1', { maxVersion: 'TLSv1.1', minVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }],
     ['CBC suites', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' }],
     ['RSA key exchange', { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }],
-  ] as const)('refuses %s [VCI-I-SEC-01, VCI-I-SEC-07]', async (_, options) => {
+  ] as const)('refuses %s [VCI-I-SEC-01, VCI-I-SEC-07, IOP-C-01]', async (_, options) => {
     await expect(handshake(options)).rejects.toThrow()
   })
 
   test.each([
     ['TLS 1.3 by preference', {}, 'TLSv1.3'],
     ['TLS 1.2 with AES-GCM', { maxVersion: 'TLSv1.2' }, 'TLSv1.2'],
-  ] as const)('offers %s [VCI-I-SEC-01, VCI-I-SEC-07]', async (_, options, protocol) => {
+  ] as const)('offers %s [VCI-I-SEC-01, VCI-I-SEC-07, IOP-C-01]', async (_, options, protocol) => {
     expect(await handshake(options)).toBe(protocol)
   })
 })

@@ -8,7 +8,7 @@
 import { dirname, resolve } from 'node:path'
 import { routeRequests, systemClock, systemRandom } from '@attache/core'
 import { createDirectory, createIssuer, type IssuerOptions, parseCredentialTemplate } from '@attache/issuer'
-import { createAnchors, createSeal } from '@attache/keys'
+import { createAnchors, createSeal, type TrustAnchors } from '@attache/keys'
 import { createStatusLists } from '@attache/status-list'
 import { createLevelStore, type LevelStore } from '@attache/storage'
 import { type IssuerServerConfiguration, parseConfiguration } from './configuration.js'
@@ -22,7 +22,8 @@ import { createPinoLog } from './pino-log.js'
 export interface RunningServer {
   readonly credentialIssuer: string
   readonly listen: { readonly host: string; readonly port: number }
-  readonly management: { readonly host: string; readonly port: number }
+  /** Undefined: not configured. */
+  readonly management: { readonly host: string; readonly port: number } | undefined
   close(): Promise<void>
 }
 
@@ -53,7 +54,7 @@ export async function serve(configPath: string): Promise<RunningServer> {
   return {
     credentialIssuer: configuration.credentialIssuer,
     listen: { host: configuration.listen.host, port: publicPort },
-    management: { host: configuration.management.host, port: managementPort },
+    management: configuration.management && { host: configuration.management.host, port: managementPort },
     close,
   }
 }
@@ -81,23 +82,15 @@ async function listen(
   const signIn = createOperatorSignIn(operators(configuration, files), directory)
   const issuer = createIssuer(options, { ...shared, signer, claims: directory, statusLists, seal, signIn })
 
-  const token = files.token(configuration.management.tokenFile)
-  const management = managementRoutes({ issuer, directory, token, clock, random, log })
   const { origin } = new URL(credentialIssuer)
+  const deps = { files, log }
   listeners.push(
-    await startListener(
-      configuration.listen,
-      { origin, router: routeRequests(issuer.routes) },
-      { files, log },
-    ),
+    await startListener(configuration.listen, { origin, router: routeRequests(issuer.routes) }, deps),
   )
-  listeners.push(
-    await startListener(
-      configuration.management,
-      { origin: 'https://localhost', router: routeRequests(management) },
-      { files, log },
-    ),
-  )
+  if (configuration.management === undefined) return
+  const token = files.token(configuration.management.tokenFile)
+  const router = routeRequests(managementRoutes({ issuer, directory, token, clock, random, log }))
+  listeners.push(await startListener(configuration.management, { origin: 'https://localhost', router }, deps))
 }
 
 function issuerOptions(configuration: IssuerServerConfiguration, files: ConfiguredFiles): IssuerOptions {
@@ -116,10 +109,11 @@ function issuerOptions(configuration: IssuerServerConfiguration, files: Configur
     batchSize: configuration.batchSize,
     display: configuration.display,
     lifetimes: configuration.lifetimes,
-    keyAttesters:
-      configuration.keyAttesters === undefined
-        ? undefined
-        : createAnchors('keyAttesters', [files.text(configuration.keyAttesters)]),
+    keyAttesters: anchors('keyAttesters', configuration, files),
+    proofCertificates: anchors('proofCertificates', configuration, files),
+    redirectUris: configuration.redirectUris,
+    credentialIdentifiers: configuration.credentialIdentifiers,
+    refreshRotationGraceSeconds: configuration.refreshRotationGraceSeconds,
     notifications: configuration.notifications,
     signedMetadata: configuration.signedMetadata,
     refreshTokenSeconds: configuration.refreshTokenSeconds,
@@ -128,6 +122,15 @@ function issuerOptions(configuration: IssuerServerConfiguration, files: Configur
       keys: configuration.encryption.keys.map(files.decryptionKey),
     },
   }
+}
+
+function anchors(
+  name: 'keyAttesters' | 'proofCertificates',
+  configuration: IssuerServerConfiguration,
+  files: ConfiguredFiles,
+): TrustAnchors | undefined {
+  const file = configuration[name]
+  return file === undefined ? undefined : createAnchors(name, [files.text(file)])
 }
 
 function operators(configuration: IssuerServerConfiguration, files: ConfiguredFiles): readonly Operator[] {
