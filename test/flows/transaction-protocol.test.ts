@@ -18,6 +18,7 @@ import {
   directPostBody,
   fragmentUrl,
   parseAuthorizationRequest,
+  parseDcqlQuery,
   parseRequestUrl,
 } from '@attache/openid4vp'
 import { describe, expect, test } from 'vitest'
@@ -456,6 +457,31 @@ describe('the response endpoint', () => {
     expect(
       (await postResponse(world, second.responseUri, await soundBody(wallet, second.request))).status,
     ).toBe(400)
+  })
+})
+
+describe('a presentation scope', () => {
+  test('stands for one query, with ids of its own, and is judged by it [VP-V-SCO-01]', async () => {
+    const presentationScopes = { 'example.com/role': QUERY }
+    const world = createWorld({ presentationScopes })
+    const { requestUrl } = await world.verifier.startTransaction({ scope: 'example.com/role', ...direct })
+    const { request, responseUri, text } = await fetchRequest(world, requestUrl)
+    expect(request.scope).toBe('example.com/role')
+    expect(parseJws(text).payload).not.toHaveProperty('dcql_query')
+    const known = { ...request, dcqlQuery: parseDcqlQuery(QUERY) }
+    expect((await postResponse(world, responseUri, encode(await soundParameters(known)))).status).toBe(200)
+
+    const again = await world.verifier.startTransaction({ scope: 'example.com/role', ...direct })
+    const second = await fetchRequest(world, again.requestUrl)
+    const foreign = encode({ vp_token: '{"other":["x~"]}', state: second.request.state ?? '' })
+    expect((await postResponse(world, second.responseUri, foreign)).status).toBe(400)
+    expect(reasonIn(world.lines)).toBe('unknown_credential_id')
+    expect(() => createWorld({ presentationScopes: { a: QUERY, b: QUERY } })).toThrow(
+      expect.objectContaining({ code: 'scope_ids' }),
+    )
+    for (const wrong of [{}, { scope: 'unknown' }, { query: QUERY, scope: 'example.com/role' }]) {
+      await expect(world.verifier.startTransaction(wrong)).rejects.toMatchObject({ code: 'query_xor_scope' })
+    }
   })
 })
 

@@ -49,7 +49,7 @@ export function transactionRequest(
     ...answerAddress(transaction, handle, settings),
     nonce: transaction.nonce,
     state: transaction.stateParameter,
-    dcqlQuery: transaction.query,
+    ...(transaction.scope === undefined ? { dcqlQuery: transaction.query } : { scope: transaction.scope }),
     transactionData: transaction.transactionData,
     clientMetadata: clientMetadataFor(settings, key),
   }

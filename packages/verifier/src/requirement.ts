@@ -109,6 +109,25 @@ export function readOwnQuery(
   return { query: parsed, warnings }
 }
 
+/**
+ * Checks the scopes that stand for queries: each a usable query, and no id in two of them, since a wallet may
+ * be asked for both at once.
+ *
+ * @throws {TypeError} `scope_ids`, or as {@link readOwnQuery}.
+ *
+ * Source: OpenID4VP 1.0, section 5.5.
+ */
+export function checkPresentationScopes(
+  settings: Pick<Settings, 'keyBinding' | 'allowIndexPaths' | 'profile' | 'presentationScopes'>,
+): void {
+  const queries = Object.values(settings.presentationScopes).map(
+    (query) => readOwnQuery(query, settings).query,
+  )
+  const ids = queries.flatMap(({ credentials }) => credentials.map(({ id }) => id))
+  if (new Set(ids).size === ids.length) return
+  throw configurationError('scope_ids', 'Two presentation scopes use the same id for a credential query.')
+}
+
 function parseOwnQuery(query: JsonObject): DcqlQuery {
   try {
     return parseDcqlQuery(query)

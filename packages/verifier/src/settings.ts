@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { configurationError, parseHttpsUrl } from '@attache/core'
+import { configurationError, type JsonObject, parseHttpsUrl } from '@attache/core'
 import { type JwsAlgorithm, parseAlgorithms, type Signer } from '@attache/keys'
 import type { TrustedAttester } from '@attache/oauth'
 import { parseClientIdentifier, x509HashClientIdentifier } from '@attache/openid4vp'
@@ -27,6 +27,8 @@ export interface VerifierOptions {
   readonly keyBinding: 'required' | 'not-required'
   /** Who vouches for clients of the challenge route; without it that route is not offered. */
   readonly walletAttesters?: readonly TrustedAttester[]
+  /** Scopes that stand for a fixed DCQL query in plain requests; wallets must know them too. @default none */
+  readonly presentationScopes?: Readonly<Record<string, JsonObject>>
   /** `haip` adds the rules of the High Assurance Interoperability Profile 1.0. @default base */
   readonly profile?: 'base' | 'haip'
   /** Attested clients that may use the challenge route. @default any */
@@ -69,6 +71,7 @@ export interface Settings {
   readonly algorithms: readonly JwsAlgorithm[]
   readonly keyBinding: 'required' | 'not-required'
   readonly walletAttesters: readonly TrustedAttester[]
+  readonly presentationScopes: Readonly<Record<string, JsonObject>>
   readonly profile: 'base' | 'haip'
   readonly allowedClients: 'any' | readonly string[]
   readonly onlyChallengeEndpointOfOrigin: boolean
@@ -124,6 +127,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
     algorithms: parseAlgorithms(options.algorithms ?? ['ES256']),
     keyBinding,
     walletAttesters: options.walletAttesters ?? [],
+    presentationScopes: options.presentationScopes ?? {},
     profile: options.profile ?? 'base',
     allowedClients: options.allowedClients ?? 'any',
     onlyChallengeEndpointOfOrigin: options.onlyChallengeEndpointOfOrigin ?? true,

@@ -31,8 +31,10 @@ import { encodeTransaction, type Requested, transactionHandle, transactionKey } 
 
 /** What is asked for, and how. */
 export interface TransactionOptions {
-  /** DCQL, as on the wire. */
-  readonly query: JsonObject
+  /** DCQL, as on the wire; or else `scope`. */
+  readonly query?: JsonObject
+  /** A presentation scope of the options, sent instead of its query. */
+  readonly scope?: string
   /** What the holder agrees to by signing: each with `type` and `credential_ids`, and members of its type. */
   readonly transactionData?: readonly JsonObject[]
   /**
@@ -95,7 +97,7 @@ export async function startTransaction(
   deps: StartTransactionDeps,
 ): Promise<StartedTransaction> {
   const { settings, random, store } = deps
-  const { query } = readOwnQuery(options.query, settings)
+  const { query } = readOwnQuery(askedQuery(options, settings), settings)
   const responseMode = options.responseMode ?? 'direct_post.jwt'
   const transactionId = randomText(random)
   const handle = transactionHandle(transactionId)
@@ -103,6 +105,7 @@ export async function startTransaction(
     state: 'requested',
     clientId: clientIdFor(options, handle, deps),
     query,
+    scope: options.scope,
     transactionData: options.transactionData?.map(encodeTransactionData),
     responseMode,
     nonce: randomText(random),
@@ -119,6 +122,14 @@ export async function startTransaction(
   await store.put(transactionKey(handle), encodeTransaction(transaction), keepUntil)
   const { clientId, expiresAt } = transaction
   return { transactionId, clientId, ...handover, responseUri: responseUri(handle, settings), expiresAt }
+}
+
+function askedQuery({ query, scope }: TransactionOptions, { presentationScopes }: Settings): JsonObject {
+  const known =
+    scope !== undefined && Object.hasOwn(presentationScopes, scope) ? presentationScopes[scope] : undefined
+  const asked = query ?? known
+  if (asked !== undefined && (query === undefined) === (known !== undefined)) return asked
+  throw configurationError('query_xor_scope', 'Give either a query or a scope that the options name.')
 }
 
 // What wallets would refuse is refused here, before anything is kept.

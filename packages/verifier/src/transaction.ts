@@ -36,6 +36,8 @@ export interface Requested extends AnyTransaction {
   /** Full Client Identifier under which is asked; what answers must be bound to. */
   readonly clientId: string
   readonly query: DcqlQuery
+  /** The scope that stood for the query on the wire; absent where the query itself was sent. */
+  readonly scope: string | undefined
   /** `transaction_data` entries as sent; absent without. */
   readonly transactionData: readonly string[] | undefined
   readonly nonce: string
@@ -128,6 +130,7 @@ export function encodeTransaction(transaction: Transaction): JsonObject {
         clientId: transaction.clientId,
         method: transaction.method,
         unreadable: transaction.unreadable,
+        ...(transaction.scope === undefined ? {} : { scope: transaction.scope }),
         ...(transactionData === undefined ? {} : { transactionData }),
         ...(decryptionKey === undefined ? {} : { decryptionKey }),
         ...(returnUri === undefined ? {} : { returnUri }),
@@ -179,6 +182,7 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
     state: 'requested',
     clientId,
     query: parseDcqlQuery(member(value, 'query')),
+    scope: optionalText(value, 'scope'),
     transactionData: optionalTexts(value, 'transactionData'),
     nonce,
     stateParameter,

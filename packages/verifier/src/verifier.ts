@@ -20,7 +20,12 @@ import { createGate, type Gate } from './gate.js'
 import { createIssuerTrust } from './issuer-trust.js'
 import { metadataEndpoints } from './metadata-endpoints.js'
 import { type ResultRequest, redeemResult, type TransactionResult } from './redeem-result.js'
-import { type ReadRequirement, type Requirement, readRequirement } from './requirement.js'
+import {
+  checkPresentationScopes,
+  type ReadRequirement,
+  type Requirement,
+  readRequirement,
+} from './requirement.js'
 import { readSettings, type Settings, type VerifierOptions } from './settings.js'
 import { type StartedTransaction, startTransaction, type TransactionOptions } from './start-transaction.js'
 import { tokenEndpoint } from './token-endpoint.js'
@@ -65,6 +70,7 @@ export interface Verifier {
  */
 export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Verifier {
   const settings = readSettings(options, deps.signer)
+  checkPresentationScopes(settings)
   const verification = createVerification(options, settings, deps)
   const seal = deps.seal ?? createSeal([{ id: 'process', key: deps.random(32) }], deps)
   const requirements = new Map<string, ReadRequirement>()
