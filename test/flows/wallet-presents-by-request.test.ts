@@ -307,7 +307,7 @@ describe('the parameters', () => {
     await expectDelivered({ verifierScript: { query: { credentials, credential_sets: sets } } })
   })
 
-  test('come signed and by reference in haip [VP-W-PAR-12] [IOP-W-19]', async () => {
+  test('come signed and by reference in haip [VP-W-PAR-12]', async () => {
     const world = await createPresentationWorld()
     const plain = new URLSearchParams({
       client_id: world.clientId,

@@ -307,7 +307,7 @@ describe('privacy', () => {
   const answerBytes = (world: PresentationWorld) =>
     new URLSearchParams(world.to('/response')[0]?.body).toString()
 
-  test('a missing credential, another value and no mandate look the same [VP-W-PRV-02] [VP-W-PRV-04] [IOP-W-20]', async () => {
+  test('a missing credential, another value and no mandate look the same [VP-W-PRV-02] [VP-W-PRV-04]', async () => {
     const plain = { wallet: { profile: 'base' } } as const
     const ways: readonly PresentationOptions[] = [
       { ...plain, rules: () => [] },

@@ -33,6 +33,19 @@ export function walletCommand(): Command {
     // Wrong arguments are the caller's mistake and have a status of their own; subcommands inherit this.
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 
+  addHandingIn(wallet)
+  addReading(wallet)
+  switchCommand(wallet, {
+    name: 'stop',
+    stopped: true,
+    description: 'stop an agent: nothing is presented for it any more',
+  })
+  switchCommand(wallet, { name: 'release', stopped: false, description: 'release a stopped agent' })
+  return wallet
+}
+
+/** What is handed to the wallet: offers, login answers, requests. */
+function addHandingIn(wallet: Command): void {
   command(
     wallet,
     'receive <offer>',
@@ -66,6 +79,10 @@ export function walletCommand(): Command {
         return { exitCode: reply.outcome === 'delivered' ? 0 : 1, reply, text: describePresented(reply) }
       }),
     )
+}
+
+/** What is read from it. */
+function addReading(wallet: Command): void {
   command(wallet, 'status', 'show agents, their credentials, copies left and renewals due').action(
     (options: Common) =>
       run(options, async (client) => {
@@ -84,13 +101,6 @@ export function walletCommand(): Command {
         return { exitCode: 0, reply: { explanations }, text: describeDecisions(explanations) }
       }),
     )
-  switchCommand(wallet, {
-    name: 'stop',
-    stopped: true,
-    description: 'stop an agent: nothing is presented for it any more',
-  })
-  switchCommand(wallet, { name: 'release', stopped: false, description: 'release a stopped agent' })
-  return wallet
 }
 
 function command(parent: Command, name: string, description: string): Command {
