@@ -126,6 +126,8 @@ export const ROOMS: readonly Room[] = [
     outside: ['level', 'pg', 'ioredis', 'zod'],
     builtins: [...PURE, 'node:fs', 'node:fs/promises', 'node:path'],
   }),
+  // What servers start with. A room of its own because apps import no app, and both servers need it.
+  room('daemon', { rooms: ['core', 'keys'], outside: ['pino'], builtins: [...PURE, 'node:fs', 'node:path'] }),
   room('express', {
     rooms: ['core', 'keys', 'verifier', 'issuer'],
     outside: ['express', 'zod'],
@@ -137,7 +139,7 @@ export const ROOMS: readonly Room[] = [
     builtins: PURE,
   }),
   app('issuer-server', 'issuer-server', {
-    rooms: ['core', 'keys', ...WIRE, 'openid4vci', ...SENSE, 'issuer', 'storage'],
+    rooms: ['core', 'keys', ...WIRE, 'openid4vci', ...SENSE, 'issuer', 'storage', 'daemon'],
     outside: [
       'commander',
       'csv-parse',
@@ -151,7 +153,18 @@ export const ROOMS: readonly Room[] = [
     builtins: ['*'],
   }),
   app('wallet', 'wallet-daemon', {
-    rooms: ['core', 'keys', 'agent', ...WIRE, 'openid4vci', 'openid4vp', ...SENSE, 'wallet', 'storage'],
+    rooms: [
+      'core',
+      'keys',
+      'agent',
+      ...WIRE,
+      'openid4vci',
+      'openid4vp',
+      ...SENSE,
+      'wallet',
+      'storage',
+      'daemon',
+    ],
     outside: ['commander', 'pino', 'zod', 'prom-client', '@opentelemetry/api'],
     builtins: ['*'],
   }),
