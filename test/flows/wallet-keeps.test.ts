@@ -1,0 +1,115 @@
+import { createMemoryStore, isJsonObject, type JsonValue } from '@attache/core'
+import { createEnvelope } from '@attache/keys'
+import { createRulePdp } from '@attache/policy'
+import { createWallet, createWalletProvider, type Wallet } from '@attache/wallet'
+import { describe, expect, test } from 'vitest'
+import { createSeededRandom } from '../support/random.js'
+import { AGENT, answer, CLIENT, createScriptedWorld, ISSUER, VCT } from '../support/scripted-issuer.js'
+import { CALL, createPresentationWorld } from '../support/scripted-verifier.js'
+import { certify } from './issuer-bench.js'
+
+const DAY = 86_400
+
+describe('what a wallet keeps', () => {
+  test('is worth nothing without the master key, or in another place [VCI-W-SEC-04] [VCI-W-TK-15]', async () => {
+    const world = await createScriptedWorld()
+    await world.receive()
+    const dump = JSON.stringify(await world.store.list('t/'))
+    expect(dump).not.toMatch(/Manager|E-10442|eyJ|"d":/)
+
+    const [entry] = await world.store.list('t/default/wallet/credential/agent-1/')
+    const stolen = entry?.key.replace('/agent-1/', '/agent-2/') ?? ''
+    await world.store.put(stolen, entry?.value ?? null)
+    await expect(world.wallet.overview('agent-2')).rejects.toMatchObject({ code: 'record_changed' })
+    expect(await world.wallet.overview(AGENT)).toMatchObject({ credentials: [{ state: 'active' }] })
+  })
+
+  test('turns over to a new master key, and leaves the old one behind', async () => {
+    const random = createSeededRandom('rotation')
+    const [provider, issuer] = await Promise.all([certify('Provider'), certify('Acme')])
+    const clock = () => 1_790_000_000
+    const store = createMemoryStore({ clock })
+    const keys = [1, 2].map((fill) => ({ id: `m${fill}`, key: new Uint8Array(32).fill(fill) }))
+    const open = (...masterKeys: typeof keys): Wallet =>
+      createWallet(
+        {
+          profile: 'base',
+          algorithms: ['ES256'],
+          agents: [{ id: AGENT, clientId: CLIENT }],
+          issuers: [{ credentialIssuer: ISSUER, vcts: [VCT], anchors: issuer.anchors }],
+          verifiers: [],
+        },
+        {
+          store,
+          clock,
+          random,
+          envelope: createEnvelope(masterKeys, { random }),
+          fetch: async () => new Response(null, { status: 503 }),
+          log: { info: () => {}, warn: () => {}, error: () => {} },
+          pdp: createRulePdp([]),
+          attester: createWalletProvider({}, { signer: provider.signer }),
+        },
+      )
+    const [first, second] = keys
+    if (first === undefined || second === undefined) throw new Error('Two keys are needed.')
+    await open(first).setStopped(AGENT, true)
+    await expect(open(second).overview(AGENT)).rejects.toMatchObject({ code: 'record_master_key_unknown' })
+    expect(await open(second, first).rotateMasterKey()).toBeGreaterThan(0)
+    expect(await open(second, first).rotateMasterKey()).toBe(0)
+    expect(await open(second).overview(AGENT)).toMatchObject({ stopped: true })
+  })
+
+  test('stays where a release reads a record of a later one: it refuses', async () => {
+    const world = await createScriptedWorld()
+    await world.receive()
+    const [entry] = await world.store.list('t/default/wallet/credential/agent-1/')
+    const later: JsonValue = isJsonObject(entry?.value) ? { ...entry.value, v: 2 } : null
+    await world.store.put(entry?.key ?? '', later)
+    await expect(world.wallet.overview(AGENT)).rejects.toMatchObject({ code: 'record_version_unknown' })
+  })
+})
+
+describe('thirty days', () => {
+  test('pass without a gap, through outages and restarts, without a stampede', async () => {
+    const world = await createScriptedWorld({
+      script: {
+        refreshToken: 'refresh-0',
+        claims: (claims) => ({ ...claims, exp: Number(claims['iat']) + 5 * DAY }),
+      },
+    })
+    await world.receive()
+    const sound = {
+      refreshToken: 'refresh-0',
+      claims: (claims: Record<string, JsonValue>) => ({ ...claims, exp: Number(claims['iat']) + 5 * DAY }),
+    }
+    const down = { ...sound, steps: { '/token': () => answer(503, { error: 'temporarily_unavailable' }) } }
+    for (let hour = 0; hour < 30 * 24; hour += 1) {
+      world.time.advance(3600)
+      // The issuer is away for six hours every second day; the daemon restarts every third.
+      world.play(hour % 48 < 6 ? down : sound)
+      if (hour % 72 === 0) world.restart()
+      await world.wallet.maintain()
+      const { credentials } = await world.wallet.overview(AGENT)
+      expect(credentials).toMatchObject([{ state: 'active' }])
+    }
+    const tokens = world.calls('/token').length
+    expect(tokens).toBeGreaterThan(6)
+    expect(tokens).toBeLessThan(60)
+  })
+})
+
+describe('the kill switch', () => {
+  test('stops an agent at once, over a restart, and drops its tokens', async () => {
+    const world = await createPresentationWorld()
+    expect((await world.callApi()).status).toBe(200)
+    await world.wallet.setStopped(AGENT, true)
+    for (const wallet of [world.wallet, world.restart()]) {
+      expect(await wallet.authorize(AGENT, { method: 'POST', url: CALL })).toMatchObject({ outcome: 'none' })
+    }
+    expect((await world.callApi()).status).toBe(401)
+    expect(await world.reason()).toBe('agent_stopped')
+    expect(await world.present()).toMatchObject({ outcome: 'refused' })
+    await world.wallet.setStopped(AGENT, false)
+    expect((await world.callApi()).status).toBe(200)
+  })
+})
