@@ -50,6 +50,7 @@ export const CLIENT_ATTESTATION_POP_HEADER = 'OAuth-Client-Attestation-PoP'
 
 const ATTESTATION_TYP = 'oauth-client-attestation+jwt'
 const POP_TYP = 'oauth-client-attestation-pop+jwt'
+const POP_LIFETIME_SECONDS = 300
 const MAX_JWT_BYTES = 16_384
 const MAX_JTI_LENGTH = 256
 
@@ -117,6 +118,8 @@ export function createClientAttestationPop(
     aud: statement.audience,
     jti: randomText(facts.random, 16),
     iat: facts.now,
+    // Older drafts require it; current ones judge `iat` and say nothing against it.
+    exp: facts.now + POP_LIFETIME_SECONDS,
     challenge: statement.challenge,
   })
   return signJws({ header: { typ: POP_TYP }, payload }, signer)
