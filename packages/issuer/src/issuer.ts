@@ -37,6 +37,7 @@ import { notificationEndpoint } from './notification-endpoint.js'
 import { offerEndpoint } from './offer-endpoint.js'
 import { parEndpoint } from './par-endpoint.js'
 import { listEntries, type RegisterEntry, type RegisterQuery } from './register-entry.js'
+import { checkStoredFormat } from './stored-format.js'
 import { createRecordKeys, type RecordKeys } from './stored-record.js'
 import { tokenEndpoint } from './token-endpoint.js'
 
@@ -44,6 +45,8 @@ import { tokenEndpoint } from './token-endpoint.js'
 export interface Issuer {
   readonly credentialIssuer: string
   readonly routes: readonly Route[]
+  /** To be called before serving. @throws {TypeError} `stored_data_newer`: a newer release wrote the data. */
+  checkStoredData(): Promise<void>
   /** @throws {ProtocolError} `unknown_agent`, `unknown_configuration`, `grant_not_offered`. */
   createOffer(wanted: NewOffer, now: NumericDate): Promise<CreatedOffer>
   /** @throws {ProtocolError} `unknown_credential`, `status_not_supported`, `status_final`. */
@@ -74,6 +77,7 @@ export function createIssuer(options: IssuerOptions, deps: IssuerDeps): Issuer {
   return {
     credentialIssuer: options.credentialIssuer,
     routes: routesOf(options, deps, parts),
+    checkStoredData: () => checkStoredFormat({ store, keys }),
     createOffer: (wanted, now) =>
       createOffer(wanted, now, {
         ...deps,

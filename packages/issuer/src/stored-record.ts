@@ -39,6 +39,7 @@ export type RecordKind =
   | 'transaction'
   | 'notification'
   | 'email'
+  | 'format'
 
 /** Keys of one tenant's records. */
 export interface RecordKeys {
