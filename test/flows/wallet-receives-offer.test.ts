@@ -367,6 +367,28 @@ describe('issuer and server metadata', () => {
     expect(await world.receive()).toMatchObject({ outcome: 'stored' })
   })
 
+  test('leads to no image: nothing is rendered here [VCI-W-META-16]', async () => {
+    const display = [{ name: 'Acme', logo: { uri: 'https://cdn.example/logo.svg' } }]
+    const world = await createScriptedWorld({
+      script: {
+        metadata: (document) => ({
+          ...document,
+          display,
+          credential_configurations_supported: {
+            role_v1: {
+              ...within(document, 'credential_configurations_supported', 'role_v1'),
+              credential_metadata: {
+                display: [{ name: 'Role', background_image: { uri: 'https://cdn.example/b.png' } }],
+              },
+            },
+          },
+        }),
+      },
+    })
+    expect(await world.receive()).toMatchObject({ outcome: 'stored' })
+    expect(world.network.calls.every(({ url }) => url.startsWith(ORIGIN))).toBe(true)
+  })
+
   test('without a scope ends the code flow in haip, not the pre-authorized one [VCI-W-META-13]', async () => {
     const metadata = (document: JsonObject) => {
       const { scope: _s, ...role } = within(document, 'credential_configurations_supported', 'role_v1')
