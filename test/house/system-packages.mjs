@@ -20,8 +20,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * @property {readonly string[]} suites Folders of the suites that need it, relative to the repository.
  */
 
-/** No suite needs a system package today. @type {readonly SystemPackage[]} */
-export const SYSTEM_PACKAGES = []
+/** @type {readonly SystemPackage[]} */
+export const SYSTEM_PACKAGES = [{ command: 'nginx', debian: 'nginx', suites: ['test/proxy'] }]
 
 /**
  * Packages that a suite of this tree needs and whose command is not in PATH.
