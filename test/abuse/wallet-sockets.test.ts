@@ -171,7 +171,7 @@ describe('a daemon that cannot start', () => {
       dataFolder: 'd2',
       runtimeFolder: 'r2',
     })
-    await expect(serve(key)).rejects.toMatchObject({ code: 'master_key_malformed' })
+    await expect(serve(key)).rejects.toMatchObject({ code: 'secret_key_malformed' })
     const missing = write('missing.json', { policy: { rules: 'nowhere.json' } })
     await expect(serve(missing)).rejects.toMatchObject({ code: 'start_up_failed' })
     expect(() => forbidDumps(['--heapsnapshot-signal=SIGUSR2'])).toThrow(

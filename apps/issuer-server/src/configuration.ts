@@ -6,10 +6,10 @@
  *
  * @module
  */
+
 import { parseJson } from '@attache/core'
+import { nearestName, startUpError } from '@attache/daemon'
 import { z } from 'zod'
-import { nearestName } from './nearest-name.js'
-import { startUpError } from './start-up-error.js'
 
 /** Where to listen, with which certificate. Paths are relative to the configuration file. */
 export interface ListenerConfiguration {
@@ -241,7 +241,9 @@ function trustMembers() {
 }
 
 function describe(error: z.ZodError, schema: z.ZodType): string {
-  const [issue] = error.issues
+  // A misspelt name explains why another one is missing, so it is said first.
+  const misspelt = error.issues.find(({ code }) => code === 'unrecognized_keys')
+  const issue = misspelt ?? error.issues[0]
   if (issue === undefined) return 'The configuration is malformed.'
   const path = issue.path.join('.')
   if (issue.code !== 'unrecognized_keys') {

@@ -8,6 +8,7 @@
  *
  * @module
  */
+
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -16,9 +17,8 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { json, type Log, type Router } from '@attache/core'
+import { type ConfiguredFiles, systemFailure } from '@attache/daemon'
 import type { ListenerConfiguration } from './configuration.js'
-import type { ConfiguredFiles } from './files.js'
-import { systemFailure } from './start-up-error.js'
 
 /** A listener that is up. */
 export interface RunningListener {

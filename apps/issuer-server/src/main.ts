@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { describeFailure } from '@attache/daemon'
 import { Command } from 'commander'
 import { serve } from './serve.js'
-import { describeFailure } from './start-up-error.js'
 
 const program = new Command('attache-issuer')
   .description('Issues role credentials to agents over OpenID4VCI.')

@@ -14,6 +14,7 @@ import {
   systemClock,
   systemRandom,
 } from '@attache/core'
+import { describeFailure } from '@attache/daemon'
 import {
   createCertificateAuthority,
   createSoftwareSigner,
@@ -26,7 +27,6 @@ import { createClientAttestation, createClientAttestationPop, createDpopProof } 
 import { createKeyProof, PRE_AUTHORIZED_CODE_GRANT, parseCredentialOffer } from '@attache/openid4vci'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningServer, serve } from './serve.js'
-import { describeFailure } from './start-up-error.js'
 
 const ISSUER = 'https://localhost:18443'
 const TOKEN = 'management-token-of-the-test-0123456789'
@@ -70,7 +70,9 @@ async function certified(commonName: string, privateJwk: JsonObject, dnsNames: r
   return { root: issuer.pem, leaf }
 }
 
-function configuration(changes: JsonObject = {}): JsonObject {
+type Changes = Readonly<Record<string, JsonObject[string] | undefined>>
+
+function configuration(changes: Changes = {}) {
   const tls = { certificate: 'tls.pem', key: 'tls.key' }
   return {
     version: 1,
@@ -92,7 +94,7 @@ function configuration(changes: JsonObject = {}): JsonObject {
   }
 }
 
-function writeConfiguration(changes: JsonObject = {}): string {
+function writeConfiguration(changes: Changes = {}): string {
   const path = join(folder, 'issuer.json')
   writeFileSync(path, JSON.stringify(configuration(changes)))
   return path
@@ -341,7 +343,7 @@ function handshake(options: ConnectionOptions): Promise<string | null> {
 }
 
 describe('what keeps the server from starting', () => {
-  async function failure(changes: JsonObject): Promise<{ code: string; message: string }> {
+  async function failure(changes: Changes): Promise<{ code: string; message: string }> {
     try {
       const server = await serve(writeConfiguration(changes))
       await server.close()
@@ -352,6 +354,11 @@ describe('what keeps the server from starting', () => {
   }
 
   test.each([
+    [
+      'a misspelt member where the right one is missing',
+      { templates: undefined, templetes: [] },
+      /Did you mean templates\?/,
+    ],
     ['an unknown member', { templetes: [] }, /unknown member templetes. Did you mean templates\?/],
     [
       'an unknown member inside',
@@ -378,7 +385,7 @@ describe('what keeps the server from starting', () => {
     const failed = await failure({ dataFolder: 'other', listen: { port: running.listen.port } })
     expect(failed).toEqual({
       code: 'port_in_use',
-      message: `Port ${running.listen.port} on 127.0.0.1 is in use. Stop the other process or name another port in the configuration.`,
+      message: `Port ${running.listen.port} on 127.0.0.1 is in use. Stop the other process or name another one in the configuration.`,
     })
   })
 })

@@ -5,18 +5,18 @@
  *
  * @module
  */
+
 import { dirname, resolve } from 'node:path'
 import { routeRequests, systemClock, systemRandom } from '@attache/core'
+import { type ConfiguredFiles, createConfiguredFiles, createPinoLog, readText } from '@attache/daemon'
 import { createDirectory, createIssuer, type IssuerOptions, parseCredentialTemplate } from '@attache/issuer'
 import { createAnchors, createSeal, type TrustAnchors } from '@attache/keys'
 import { createStatusLists } from '@attache/status-list'
 import { createLevelStore, type LevelStore } from '@attache/storage'
 import { type IssuerServerConfiguration, parseConfiguration } from './configuration.js'
-import { type ConfiguredFiles, createConfiguredFiles, readText } from './files.js'
 import { type RunningListener, startListener } from './https-listener.js'
 import { managementRoutes } from './management-routes.js'
 import { createOperatorSignIn, type Operator } from './operator-sign-in.js'
-import { createPinoLog } from './pino-log.js'
 
 /** A server that is up. */
 export interface RunningServer {
@@ -78,10 +78,11 @@ async function listen(
   const statusSigner = configuration.statusSigning ? files.signer(configuration.statusSigning) : signer
   const directory = createDirectory({ store, tenant })
   const statusLists = createStatusLists(statusListOptions(configuration), { ...shared, signer: statusSigner })
-  const seal = createSeal(configuration.sealKeys.map(files.sealKey), { random })
+  const seal = createSeal(configuration.sealKeys.map(files.secretKey), { random })
   const signIn = createOperatorSignIn(operators(configuration, files), directory)
   const issuer = createIssuer(options, { ...shared, signer, claims: directory, statusLists, seal, signIn })
 
+  await issuer.checkStoredData()
   const { origin } = new URL(credentialIssuer)
   const deps = { files, log }
   listeners.push(

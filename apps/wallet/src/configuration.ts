@@ -6,10 +6,10 @@
  *
  * @module
  */
+
 import { parseJson } from '@attache/core'
+import { nearestName, startUpError } from '@attache/daemon'
 import { z } from 'zod'
-import { nearestName } from './nearest-name.js'
-import { startUpError } from './start-up-error.js'
 
 /** An issuer whose credentials are taken; `anchors`, `statusAnchors` and `metadataAnchors` are PEM files. */
 export interface IssuerConfiguration {

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { describeFailure } from '@attache/daemon'
 /**
  * The command `attache-wallet`.
  *
@@ -7,7 +8,6 @@
 import { Command } from 'commander'
 import { forbidDumps } from './no-dumps.js'
 import { type RunningWallet, serve } from './serve.js'
-import { describeFailure } from './start-up-error.js'
 
 const program = new Command('attache-wallet')
   .description('Holds the keys and role credentials of agents, and answers verifiers for them.')

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { startUpError } from './start-up-error.js'
+import { startUpError } from '@attache/daemon'
 
 const DUMPING_FLAGS = [
   '--heapsnapshot-signal',

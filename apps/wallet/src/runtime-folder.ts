@@ -8,12 +8,13 @@
  *
  * @module
  */
+
 import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { tokenPathOf } from '@attache/agent'
 import { type Random, randomText } from '@attache/core'
-import { startUpError, systemFailure } from './start-up-error.js'
+import { startUpError, systemFailure } from '@attache/daemon'
 
 /** Longest socket path, in bytes. */
 const MAX_PATH_BYTES = 100

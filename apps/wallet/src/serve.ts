@@ -5,6 +5,7 @@
  *
  * @module
  */
+
 import { dirname, resolve } from 'node:path'
 import {
   type Clock,
@@ -14,6 +15,13 @@ import {
   systemClock,
   systemRandom,
 } from '@attache/core'
+import {
+  type ConfiguredFiles,
+  createConfiguredFiles,
+  createPinoLog,
+  readText,
+  startUpError,
+} from '@attache/daemon'
 import { createAnchors, createEnvelope, parseAlgorithms } from '@attache/keys'
 import { createCedarPdp, createRulePdp, type Pdp } from '@attache/policy'
 import { createLevelStore } from '@attache/storage'
@@ -26,9 +34,7 @@ import {
 } from '@attache/wallet'
 import { agentCalls } from './agent-calls.js'
 import { type PolicyConfiguration, parseConfiguration, type WalletConfiguration } from './configuration.js'
-import { type ConfiguredFiles, createConfiguredFiles, readText } from './files.js'
 import { operatorCalls } from './operator-calls.js'
-import { createPinoLog } from './pino-log.js'
 import {
   claimSocket,
   OPERATOR_SOCKET,
@@ -37,7 +43,6 @@ import {
   type SocketPlace,
 } from './runtime-folder.js'
 import { type Calls, type SocketServer, serveSocket } from './socket-server.js'
-import { startUpError } from './start-up-error.js'
 
 /** A daemon that is up. */
 export interface RunningWallet {
@@ -74,7 +79,7 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
       store,
       log,
       pdp,
-      envelope: createEnvelope(configuration.masterKeys.map(files.masterKey), { random: systemRandom }),
+      envelope: createEnvelope(configuration.masterKeys.map(files.secretKey), { random: systemRandom }),
       attester: createWalletProvider(providerOptions(configuration), {
         signer: files.signer(configuration.walletProvider),
       }),

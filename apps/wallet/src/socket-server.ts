@@ -9,12 +9,13 @@
  *
  * @module
  */
+
 import { chmodSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_HOST } from '@attache/agent'
 import { describeCause, equalText, type Log } from '@attache/core'
+import { systemFailure } from '@attache/daemon'
 import type { SocketPlace } from './runtime-folder.js'
-import { systemFailure } from './start-up-error.js'
 
 /** What a call answers: a body, or the code of a refusal. */
 export type CallAnswer =
@@ -72,7 +73,7 @@ export async function serveSocket(
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(systemFailure(error, `The socket ${path}`)))
+    server.once('error', (error) => reject(systemFailure(error, `The socket ${path}`, 'socket_in_use')))
     // Nobody else may connect in the moment before the mode is set.
     const before = process.umask(0o177)
     server.listen(path, () => resolve())
