@@ -12,8 +12,9 @@ import {
   type Route,
   type Store,
 } from '@attache/core'
-import { createSeal, type Seal, type Signer } from '@attache/keys'
+import { createSeal, digest, type Seal, type Signer } from '@attache/keys'
 import { createServerNonces } from '@attache/oauth'
+import { createVerifiedIssuerCache } from '@attache/sd-jwt'
 import { createStatusResolver } from '@attache/status-list'
 import { challengeEndpoint } from './challenge-endpoint.js'
 import { createGate, type Gate } from './gate.js'
@@ -117,6 +118,10 @@ function createVerification(
     ),
     algorithms,
     keyBindingMaxAgeSeconds: options.keyBindingMaxAgeSeconds ?? 300,
+    verifiedIssuers: {
+      cache: createVerifiedIssuerCache(),
+      trustFingerprint: digest('sha-256', JSON.stringify(options.trustedIssuers)),
+    },
     alwaysBind: settings.profile === 'haip',
     requireStatus: options.requireStatus ?? false,
   }

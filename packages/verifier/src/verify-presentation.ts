@@ -18,7 +18,7 @@ import {
   satisfyCredentialSets,
   withHiddenElements,
 } from '@attache/openid4vp'
-import { type VerifiedSdJwtVc, verifySdJwtVc } from '@attache/sd-jwt'
+import { type SdJwtVcExpectation, type VerifiedSdJwtVc, verifySdJwtVc } from '@attache/sd-jwt'
 import { requireValidStatus, type StatusReference, type StatusResolver } from '@attache/status-list'
 import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
 import type { IssuerTrust } from './issuer-trust.js'
@@ -55,6 +55,8 @@ export interface VerifyPresentationDeps {
   readonly alwaysBind: boolean
   /** Whether a credential without a status is refused. */
   readonly requireStatus: boolean
+  /** Remembers issuer signatures that held, under one trust configuration. @default none */
+  readonly verifiedIssuers?: NonNullable<SdJwtVcExpectation['verifiedIssuers']>
   /** Hears every step, passed or not; for explaining. */
   readonly trace?: (step: VerificationStep) => void
 }
@@ -179,6 +181,7 @@ function expectation(text: string, query: CredentialQuery, { facts, deps }: Cont
       : ('not-required' as const),
     credentialAudience: facts.audiences,
     now: facts.now,
+    ...(deps.verifiedIssuers === undefined ? {} : { verifiedIssuers: deps.verifiedIssuers }),
   }
 }
 
