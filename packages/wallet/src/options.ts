@@ -64,6 +64,8 @@ export interface TrustedVerifier {
   readonly hosts?: readonly string[]
   /** Exact response URIs; given, no other one is answered. */
   readonly responseUris?: readonly string[]
+  /** For verifiers that put their own request_uri into `aud`, against OpenID4VP 1.0, section 5.8. @default 'static' */
+  readonly requestAudience?: 'static' | 'request-uri'
   /** Form of `aud` on the challenge route. @default 'endpoint' */
   readonly challengeAudience?: 'endpoint' | 'origin'
 }

@@ -131,12 +131,17 @@ async function resolveRequest(
       : await fetchRequestObject(handover, { ...facts, walletNonce }, deps)
   return verifyRequestObject(requestObject, {
     clientId: handover.clientId,
-    audiences: [STATIC_AUDIENCE],
+    audiences: audiencesOf(handover, facts.verifier),
     algorithms: deps.options.algorithms,
     trust: { anchors: facts.verifier.anchors },
     now: facts.now,
     ...(walletNonce === undefined ? {} : { walletNonce }),
   })
+}
+
+function audiencesOf(handover: RequestHandover, verifier: TrustedVerifier): readonly string[] {
+  if (verifier.requestAudience !== 'request-uri' || handover.kind !== 'reference') return [STATIC_AUDIENCE]
+  return [STATIC_AUDIENCE, handover.requestUri]
 }
 
 async function fetchRequestObject(
