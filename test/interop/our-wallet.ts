@@ -21,7 +21,7 @@ import { type Certified, recordingLog } from './world.js'
 export const AGENT = 'payroll-export'
 
 /** A verifier as our wallet knows it. */
-export type KnownVerifier = Pick<TrustedVerifier, 'clientId'> & {
+export type KnownVerifier = Pick<TrustedVerifier, 'clientId' | 'requestAudience'> & {
   readonly origin: string
   readonly anchors: TrustAnchors
 }
@@ -56,9 +56,8 @@ export function createOurWallet(
       algorithms: ['ES256'],
       agents: [{ id: AGENT, clientId: CLIENT }],
       issuers: facts.issuers,
-      verifiers: verifiers.map(({ clientId, origin, anchors }) => ({
-        clientId,
-        anchors,
+      verifiers: verifiers.map(({ origin, ...verifier }) => ({
+        ...verifier,
         apis: [],
         hosts: [new URL(origin).host],
       })),
