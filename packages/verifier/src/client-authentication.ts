@@ -21,11 +21,14 @@ import {
   verifyDpopProof,
 } from '@attache/oauth'
 import type { Settings } from './settings.js'
+import { shownCertificate } from './shown-certificate.js'
 
 /** A caller whose attestation and proof hold. */
 export interface AuthenticatedCaller {
   readonly client: AttestedClient
   readonly proof: DpopProof
+  /** Of the client certificate that was shown, where the configuration says who may name it. */
+  readonly certificateThumbprint: string | undefined
   /** Steps that record the one use of the proofs. */
   readonly remember: readonly StoreStep[]
 }
@@ -68,5 +71,6 @@ export function authenticateCaller(
     throw new ProtocolError('unauthorized_client', 'This client may not use this flow.')
   }
   const steps = client.pop === undefined ? [] : [rememberPop(client.pop, PLACE)]
-  return { client, proof, remember: [rememberProof(proof, PLACE), ...steps] }
+  const certificateThumbprint = shownCertificate(call.headers, settings.clientCertificate)
+  return { client, proof, certificateThumbprint, remember: [rememberProof(proof, PLACE), ...steps] }
 }

@@ -40,6 +40,7 @@ import { problemResponse } from './problem.js'
 import { tokenKey } from './redeem-code.js'
 import { credentialOfFirstQuery, decideCall, type ReadRequirement, type Refusal } from './requirement.js'
 import type { Settings } from './settings.js'
+import { shownCertificate } from './shown-certificate.js'
 
 /** What a gate needs. */
 export interface GateDeps {
@@ -189,7 +190,8 @@ async function verifyCall(
   if (scheme === 'bearer') requireConfirmation({ scheme, confirmation: token.confirmation }, {})
   const expected = { method: request.method, url, algorithms, accessToken, nonces: resourceNonces }
   const proof = verifyDpopProof(request.headers.get('DPoP'), expected, now)
-  requireConfirmation({ scheme, confirmation: token.confirmation }, { jkt: proof.jkt })
+  const certificateThumbprint = shownCertificate(request.headers, settings.clientCertificate)
+  requireConfirmation({ scheme, confirmation: token.confirmation }, { jkt: proof.jkt, certificateThumbprint })
   // Last: a proof that fails another check must not use up the number of one that would hold.
   if (!(await store.commit([rememberProof(proof, PLACE)]))) throw replayedProof()
   return token

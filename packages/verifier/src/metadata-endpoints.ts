@@ -56,6 +56,7 @@ function resourceMetadata({ settings, scopes }: MetadataEndpointsDeps): JsonObje
     bearerMethodsSupported: ['header'],
     dpopSigningAlgValuesSupported: algorithms,
     dpopBoundAccessTokensRequired: true,
+    tlsClientCertificateBoundAccessTokens: settings.clientCertificate === undefined ? undefined : true,
   })
 }
 
@@ -75,6 +76,7 @@ function serverMetadata({ settings, scopes }: MetadataEndpointsDeps): JsonObject
     dpopSigningAlgValuesSupported: algorithms,
     clientAttestationSigningAlgValuesSupported: algorithms,
     clientAttestationPopSigningAlgValuesSupported: algorithms,
+    tlsClientCertificateBoundAccessTokens: settings.clientCertificate === undefined ? undefined : true,
     protectedResources: [origin],
   })
 }

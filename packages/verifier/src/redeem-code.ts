@@ -19,7 +19,13 @@ import {
   storeKey,
 } from '@attache/core'
 import type { Signer } from '@attache/keys'
-import { createAccessToken, type TokenRequest, type TokenResponse, verifyPkce } from '@attache/oauth'
+import {
+  type Confirmation,
+  createAccessToken,
+  type TokenRequest,
+  type TokenResponse,
+  verifyPkce,
+} from '@attache/oauth'
 import { codeKey } from './answer-challenge.js'
 import { type AuthorizationGrant, encodeGrant, parseGrant } from './authorization-grant.js'
 import { type AuthenticatedCaller, PLACE } from './client-authentication.js'
@@ -86,7 +92,8 @@ export async function redeemCode(
     { op: 'put' as const, key: tokenKey(jti), value: encodePresentation(grant.presentation), expiresAt },
   ]
   if (!(await deps.store.commit([...steps, ...caller.remember]))) throw unknownCode()
-  return token(grant, { jti, now, expiresAt }, deps)
+  const confirmation = { jkt: grant.jkt, certificateThumbprint: caller.certificateThumbprint }
+  return token(grant, { jti, now, expiresAt, confirmation }, deps)
 }
 
 function isHolder(grant: AuthorizationGrant, { client, proof }: AuthenticatedCaller): boolean {
@@ -116,7 +123,13 @@ async function token(
     jti,
     now,
     expiresAt,
-  }: { readonly jti: string; readonly now: NumericDate; readonly expiresAt: NumericDate },
+    confirmation,
+  }: {
+    readonly jti: string
+    readonly now: NumericDate
+    readonly expiresAt: NumericDate
+    readonly confirmation: Confirmation
+  },
   { settings, signer }: RedeemCodeDeps,
 ): Promise<TokenResponse> {
   const accessToken = await createAccessToken(
@@ -129,7 +142,7 @@ async function token(
       issuedAt: now,
       expiresAt,
       jti,
-      confirmation: { jkt: grant.jkt },
+      confirmation,
       claims: { [PRESENTATION_CLAIM]: behind(grant.presentation) },
     },
     signer,

@@ -12,6 +12,7 @@ import { type JwsAlgorithm, parseAlgorithms, type Signer } from '@attache/keys'
 import type { TrustedAttester } from '@attache/oauth'
 import { parseClientIdentifier, x509HashClientIdentifier } from '@attache/openid4vp'
 import type { TrustedIssuer } from './issuer-trust.js'
+import type { TrustedCertificateField } from './shown-certificate.js'
 import { refuseUnsafeAnchors } from './unsafe-anchors.js'
 
 /** What a verifier is told. */
@@ -60,6 +61,12 @@ export interface VerifierOptions {
   readonly staleStatusSeconds?: number
   /** Whether queries may count array elements, which decoys make undecidable. @default false */
   readonly allowIndexPaths?: boolean
+  /**
+   * Field in which a proxy names the client certificate (RFC 9440). The proxy is authenticated and takes the field
+   * away from everything clients send. A token asked for with a certificate is then bound to it, beside the DPoP
+   * key. @default certificates are not looked at
+   */
+  readonly clientCertificate?: TrustedCertificateField
   /** For unit tests alone: whether test keys count, as `@attache/testing` makes them. @default false */
   readonly allowUnsafeAnchors?: boolean
 }
@@ -76,6 +83,7 @@ export interface Settings {
   readonly allowedClients: 'any' | readonly string[]
   readonly onlyChallengeEndpointOfOrigin: boolean
   readonly allowIndexPaths: boolean
+  readonly clientCertificate: TrustedCertificateField | undefined
   readonly endpoints: Endpoints
   readonly lifetimes: Lifetimes
 }
@@ -132,6 +140,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
     allowedClients: options.allowedClients ?? 'any',
     onlyChallengeEndpointOfOrigin: options.onlyChallengeEndpointOfOrigin ?? true,
     allowIndexPaths: options.allowIndexPaths ?? false,
+    clientCertificate: options.clientCertificate,
     endpoints: {
       challenge: `${path}/challenge`,
       token: `${path}/token`,
