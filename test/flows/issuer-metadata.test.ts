@@ -79,7 +79,7 @@ describe('issuer metadata', () => {
     },
   )
 
-  test('is signed for who prefers that, with the chain and without the anchor [VCI-I-META-23, VCI-I-META-24]', async () => {
+  test('is signed for who prefers that, with the chain and without the anchor [VCI-I-META-23, VCI-I-META-24, IOP-I-04]', async () => {
     const bench = await createIssuerBench({ signedMetadata: true })
     const answer = await bench.send(METADATA, {
       headers: { Accept: 'application/jwt, application/json;q=0.9' },
@@ -349,7 +349,7 @@ describe('authorization server metadata', () => {
     }
   })
 
-  test('tells the truth about anonymous access, and how clients authenticate [VCI-I-AS-04, VCI-I-AS-05]', async () => {
+  test('tells the truth about anonymous access, and how clients authenticate [VCI-I-AS-04, VCI-I-AS-05, VCI-I-SEC-06]', async () => {
     const haip = await bodyOf(await (await createIssuerBench()).send(SERVER))
     expect(haip['pre-authorized_grant_anonymous_access_supported']).toBe(false)
     expect(haip['token_endpoint_auth_methods_supported']).toEqual(['attest_jwt_client_auth'])
