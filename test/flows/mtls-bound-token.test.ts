@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import type { JsonObject } from '@attache/core'
-import { parseJws } from '@attache/keys'
+import { isJsonObject, type JsonObject } from '@attache/core'
+import { parseJws, signJws } from '@attache/keys'
 import { certificateThumbprint } from '@attache/oauth'
 import { describe, expect, test } from 'vitest'
 import {
@@ -13,6 +13,7 @@ import {
   MANAGERS_IN_EU,
   objectOf,
   obtainToken,
+  signers,
 } from '../support/presentation-world.js'
 
 const wallet = await createWallet()
@@ -59,6 +60,17 @@ describe('a token asked for with a client certificate', () => {
     expect(await knock(token, field(other.x5c))).toBe(401)
     expect(await knock(token)).toBe(401)
     expect(await knock(token, ':malformed')).toBe(400)
+  })
+
+  test('a binding that nobody here knows opens nothing [MTLS-06]', async () => {
+    const { remote, knock } = behindProxy(certificate)
+    const { header, payload } = parseJws(await obtainToken(remote, wallet))
+    const resigned = (cnf: JsonObject) => signJws({ header, payload: { ...payload, cnf } }, signers.api)
+    const { cnf } = payload
+    if (!isJsonObject(cnf)) throw new Error('The token is not bound.')
+    expect(await knock(await resigned(cnf), certificate)).toBe(200)
+    expect(await knock(await resigned({ foo: 1 }), certificate)).toBe(401)
+    expect(await knock(await resigned({ ...cnf, foo: 1 }), certificate)).toBe(401)
   })
 
   test('the field counts only where the configuration names it [MTLS-03]', async () => {
