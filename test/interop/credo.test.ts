@@ -1,18 +1,22 @@
 import { Kms } from '@credo-ts/core'
 import { importJWK, SignJWT } from 'jose'
 import { afterAll, describe, expect, test } from 'vitest'
+import { approveInBrowser } from './approve-in-browser.js'
 import { createCredoAgent } from './credo-agent.js'
 import { CLIENT } from './openid4vc-wallet.js'
 import { serveIssuer } from './our-issuer.js'
 import { roleQuery, serveVerifier } from './our-verifier.js'
 import { AGENT, createOurWallet } from './our-wallet.js'
+import { createPeerFetch } from './peer-fetch.js'
 import { closeAll, closeAtEnd, ecPrivateJwk } from './world.js'
 
 afterAll(closeAll)
 
 const CREDO_VCT = 'https://credo.example/types/agent-role'
 
-const issuer = closeAtEnd(await serveIssuer({ batchSize: 3 }))
+const issuer = closeAtEnd(
+  await serveIssuer({ grants: ['pre-authorized_code', 'authorization_code'], batchSize: 3 }),
+)
 const api = closeAtEnd(
   await serveVerifier({
     vct: issuer.vct,
@@ -29,8 +33,8 @@ const { holder, issuer: credoIssuer, verifier: credoVerifier } = credo.agent.ope
 
 /** A wallet attestation for a key that the agent keeps; it finds the key by `kid` in `cnf`. */
 async function attestCredo(): Promise<string> {
-  const { publicJwk } = await credo.agent.kms.createKey({ type: { kty: 'EC', crv: 'P-256' } })
   const { signer, privateJwk } = issuer.provider
+  const { publicJwk } = await credo.agent.kms.createKey({ type: { kty: 'EC', crv: 'P-256' } })
   return new SignJWT({ cnf: { jwk: { ...publicJwk } } })
     .setProtectedHeader({ alg: 'ES256', typ: 'oauth-client-attestation+jwt', x5c: [...(signer.x5c ?? [])] })
     .setIssuer('https://provider.example')
@@ -40,12 +44,15 @@ async function attestCredo(): Promise<string> {
     .sign(await importJWK(ecPrivateJwk(privateJwk), 'ES256'))
 }
 
-async function receiveWithCredo(copies: number) {
-  const { uri, txCode = '' } = await issuer.offer()
-  const resolvedCredentialOffer = await holder.resolveCredentialOffer(uri)
-  const walletAttestationJwt = await attestCredo()
-  const token = await holder.requestToken({ resolvedCredentialOffer, txCode, walletAttestationJwt })
-  const received = await holder.requestCredentials({
+type Offer = Awaited<ReturnType<typeof holder.resolveCredentialOffer>>
+type Token = Awaited<ReturnType<typeof holder.requestToken>>
+
+const scopesOf = ({ offeredCredentialConfigurations }: Offer): string[] =>
+  Object.values(offeredCredentialConfigurations).flatMap(({ scope }) => scope ?? [])
+
+/** Asks for copies, each bound to a key of its own. */
+function requestWithCredo(resolvedCredentialOffer: Offer, token: Token, copies: number) {
+  return holder.requestCredentials({
     resolvedCredentialOffer,
     ...token,
     credentialBindingResolver: async () => {
@@ -56,6 +63,14 @@ async function receiveWithCredo(copies: number) {
       return { method: 'jwk', keys: await Promise.all(keys) }
     },
   })
+}
+
+async function receiveWithCredo(copies: number) {
+  const { uri, txCode = '' } = await issuer.offer()
+  const resolvedCredentialOffer = await holder.resolveCredentialOffer(uri)
+  const walletAttestationJwt = await attestCredo()
+  const token = await holder.requestToken({ resolvedCredentialOffer, txCode, walletAttestationJwt })
+  const received = await requestWithCredo(resolvedCredentialOffer, token, copies)
   return { token, received }
 }
 
@@ -196,5 +211,46 @@ describe('our wallet at Credo-TS', () => {
 
     expect(await wallet.present(AGENT, authorizationRequest)).toMatchObject({ outcome: 'refused' })
     expect(lines.at(-1)).toContain('"code":"aud"')
+  })
+})
+
+describe('the holder of Credo-TS by the authorization code flow', () => {
+  test('PAR, approval, code, DPoP, a batch', async () => {
+    const redirectUri = 'https://wallet.example/callback'
+    const { uri } = await issuer.offer({ grant: 'authorization_code' })
+    const resolvedCredentialOffer = await holder.resolveCredentialOffer(uri)
+    const walletAttestationJwt = await attestCredo()
+    const begun = await holder.resolveOpenId4VciAuthorizationRequest(resolvedCredentialOffer, {
+      clientId: CLIENT,
+      redirectUri,
+      walletAttestationJwt,
+      scope: scopesOf(resolvedCredentialOffer),
+    })
+    if (begun.authorizationFlow === 'PresentationDuringIssuance') throw new Error('Nobody asked for that.')
+    const approval = { agent: AGENT, decision: 'approve' } as const
+    const { fetch } = createPeerFetch()
+    const authorizationResponseRedirectUrl = await approveInBrowser(
+      begun.authorizationRequestUrl,
+      approval,
+      fetch,
+    )
+    const { authorizationCode: code } = holder.parseAuthorizationCodeFromAuthorizationResponse({
+      authorizationResponseRedirectUrl,
+      resolvedCredentialOffer,
+    })
+    const token = await holder.requestToken({
+      resolvedCredentialOffer,
+      code,
+      clientId: CLIENT,
+      redirectUri,
+      walletAttestationJwt,
+      ...(begun.codeVerifier === undefined ? {} : { codeVerifier: begun.codeVerifier }),
+      ...(begun.dpop === undefined ? {} : { dpop: begun.dpop }),
+    })
+    const received = await requestWithCredo(resolvedCredentialOffer, token, 3)
+
+    expect(begun.authorizationRequestUrl).toContain('request_uri=')
+    expect(token.accessTokenResponse.token_type).toBe('DPoP')
+    expect(received.credentials).toHaveLength(1)
   })
 })
