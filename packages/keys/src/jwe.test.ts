@@ -80,6 +80,10 @@ describe('encryptJwe and decryptJwe', () => {
       { kty: 'EC', crv: 'P-384', x, y },
       { kty: 'OKP', crv: 'X25519', x },
       { kty: 'EC', crv: 'P-256', x, y, d: x },
+      // At these the import itself would throw, as if the fault were ours.
+      { kty: 'EC', crv: 'P-256', x, y, key_ops: 'deriveBits' },
+      { kty: 'EC', crv: 'P-256', x, y, key_ops: [1] },
+      { kty: 'EC', crv: 'P-256', x, y, key_ops: ['deriveBits', 'deriveBits'] },
       'x',
       null,
     ]

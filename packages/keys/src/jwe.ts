@@ -162,12 +162,22 @@ function recipientKey(header: JsonObject, keys: readonly DecryptionKey[]): Decry
 
 /** `parsePublicJwk` makes sure that the point lies on the curve: an invalid one could draw out our key. */
 function requireEphemeralKey(header: JsonObject): void {
+  const epk = member(header, 'epk')
   try {
-    if (parsePublicJwk(member(header, 'epk')).crv === 'P-256') return
+    const { crv } = parsePublicJwk(epk)
+    if (crv === 'P-256' && hasSoundOperations(epk)) return
   } catch (cause) {
     throw headerRejected('The ephemeral key of the message is not a public EC key.', cause)
   }
-  throw headerRejected('The ephemeral key of the message lies on another curve than ours.')
+  throw headerRejected('The ephemeral key of the message lies on another curve than ours, or is malformed.')
+}
+
+/** The one member we do not use that the library's import judges, by a `TypeError` (RFC 7517, section 4.3). */
+function hasSoundOperations(jwk: unknown): boolean {
+  const operations: unknown = isJsonObject(jwk) ? member(jwk, 'key_ops') : undefined
+  if (operations === undefined) return true
+  if (!Array.isArray(operations) || new Set(operations).size !== operations.length) return false
+  return operations.every((operation) => typeof operation === 'string')
 }
 
 function partyInfo(
