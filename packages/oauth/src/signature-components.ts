@@ -21,6 +21,7 @@ import {
   serializeDictionary,
   serializeList,
   serializeMember,
+  trimEnds,
 } from './structured-fields.js'
 
 /** Header fields in the order of the message, one entry for each field line where the host can tell. */
@@ -115,8 +116,10 @@ function fieldValue(name: string, parameters: Parameters, { headers }: HttpMessa
   return sf ? strictForm(joined) : joined
 }
 
+// Line by line: an expression that begins with blanks would cost the square of the longest run of them.
 function unfold(value: string): string {
-  return value.replace(/[ \t]*\r?\n[ \t]+/g, ' ').replace(/^[ \t]+|[ \t]+$/g, '')
+  const lines = value.split(/\r?\n(?=[ \t])/).map((line) => trimEnds(line, ' \t'))
+  return trimEnds(lines.join(' '), ' \t')
 }
 
 function dictionaryMember(text: string, key: BareItem): string {

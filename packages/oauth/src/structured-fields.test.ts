@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { componentValue, parseComponent } from './signature-components.js'
 import {
   type BareItem,
   type Item,
@@ -52,6 +53,18 @@ const member: fc.Arbitrary<Member> = fc.oneof(
 const RUNS = { seed: 13, numRuns: 300 }
 
 describe('structured fields', () => {
+  test('a run of spaces inside costs its length, not its square', () => {
+    const gap = ' '.repeat(200_000)
+    const began = process.cpuUsage()
+
+    expect(parseDictionary(`a=1${gap}b=2`)).toBeUndefined()
+    expect(parseItem(`${gap}a${gap}`)).toMatchObject({ value: { type: 'token', value: 'a' } })
+    const message = { method: 'GET', url: 'https://a.example/', headers: [['X', ` a${gap}b\t`]] } as const
+    expect(componentValue(parseComponent('x'), message)).toBe(`a${gap}b`)
+    // With an expression for the end of the text these took a minute of CPU.
+    expect(process.cpuUsage(began).user).toBeLessThan(5_000_000)
+  })
+
   test('what is written is read back as it was', () => {
     fc.assert(
       fc.property(

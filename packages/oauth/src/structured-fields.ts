@@ -89,7 +89,7 @@ export function parseItem(text: string): Item | undefined {
 
 function parseWhole<T>(text: string, parse: (scan: Scan, atEnd: () => boolean) => T): T | undefined {
   let at = 0
-  const trimmed = text.replace(/^ +| +$/g, '')
+  const trimmed = trimEnds(text, ' ')
   const scan: Scan = (pattern) => {
     pattern.lastIndex = at
     const match = pattern.exec(trimmed) ?? undefined
@@ -103,6 +103,19 @@ function parseWhole<T>(text: string, parse: (scan: Scan, atEnd: () => boolean) =
     if (error instanceof VerificationError) return undefined
     throw error
   }
+}
+
+/**
+ * Takes blanks away at both ends. By hand: ` +$` would try every run of spaces inside again from each of its
+ * spaces, and a header field has room for thousands.
+ *
+ * @param blanks The characters to take away.
+ */
+export function trimEnds(text: string, blanks: string): string {
+  let [start, end] = [0, text.length]
+  while (start < end && blanks.includes(text.charAt(start))) start += 1
+  while (end > start && blanks.includes(text.charAt(end - 1))) end -= 1
+  return text.slice(start, end)
 }
 
 function required<T>(value: T | undefined): T {
