@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { describeFailure } from '@attache/daemon'
 /**
  * The command `attache-wallet`.
  *
  * @module
  */
+import { describeFailure } from '@attache/daemon'
 import { Command } from 'commander'
 import { forbidDumps } from './no-dumps.js'
 import { type RunningWallet, serve } from './serve.js'
