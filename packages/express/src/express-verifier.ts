@@ -25,7 +25,12 @@ export interface ExpressVerifier extends Pick<Verifier, 'startTransaction' | 're
 }
 
 /** What a verifier for Express is told: its own options, and where a proxy puts it. */
-export interface ExpressVerifierOptions extends VerifierOptions, GuardOptions {}
+export interface ExpressVerifierOptions extends VerifierOptions, Pick<GuardOptions, 'pathPrefix'> {
+  /** For a server that ends TLS itself, with `requestCert`: tokens are bound to its clients' certificates. @default false */
+  readonly tlsClientCertificates?: boolean
+}
+
+const CERTIFICATE_FIELD = 'Client-Cert'
 
 /**
  * Creates a verifier for Express.
@@ -44,14 +49,22 @@ export function createExpressVerifier(
     throw configurationError('path_prefix', 'The pathPrefix starts with a slash and does not end with one.')
   }
   const system = { clock: systemClock, random: systemRandom, log: SILENT_LOG }
-  const verifier = createVerifier(options, {
-    ...system,
-    fetch: deps.fetch ?? createGuardedFetch({}),
-    ...deps,
-  })
+  const direct = options.tlsClientCertificates === true
+  const connection = direct ? { clientCertificateField: CERTIFICATE_FIELD } : {}
+  // Towards the verifier this host is the trusted proxy of its own connections.
+  const source = direct ? { clientCertificate: { from: 'proxy' as const, header: CERTIFICATE_FIELD } } : {}
+  const verifier = createVerifier(
+    { ...options, ...source },
+    {
+      ...system,
+      fetch: deps.fetch ?? createGuardedFetch({}),
+      ...deps,
+    },
+  )
   return {
-    routes: createRouter(verifier.routes),
-    requirePresentation: (requirement) => guard(verifier.requirePresentation(requirement), options),
+    routes: createRouter(verifier.routes, connection),
+    requirePresentation: (requirement) =>
+      guard(verifier.requirePresentation(requirement), { pathPrefix, ...connection }),
     startTransaction: verifier.startTransaction,
     redeemResult: verifier.redeemResult,
   }

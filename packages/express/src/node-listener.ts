@@ -8,7 +8,7 @@
 import type { RequestListener } from 'node:http'
 import type { Handler } from '@attache/core'
 import { isPlainPath } from '@attache/verifier'
-import { sendWebResponse, webRequest } from './web-request.js'
+import { type ConnectionOptions, sendWebResponse, webRequest } from './web-request.js'
 
 /**
  * Makes a listener of a handler: `createServer(createNodeListener(handle))`.
@@ -18,11 +18,12 @@ import { sendWebResponse, webRequest } from './web-request.js'
  */
 export function createNodeListener(
   handle: Handler,
-  options: { readonly onFault?: (error: unknown) => void } = {},
+  options: ConnectionOptions & { readonly onFault?: (error: unknown) => void } = {},
 ): RequestListener {
   return (message, response) => {
     const target = message.url ?? ''
-    const asked = isPlainPath(target.replace(/\?.*$/, '')) && webRequest(message, { target, body: true })
+    const asked =
+      isPlainPath(target.replace(/\?.*$/, '')) && webRequest(message, { ...options, target, body: true })
     if (!asked) {
       response.writeHead(400).end()
       return

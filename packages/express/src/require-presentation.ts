@@ -5,7 +5,7 @@
  */
 import { type AcceptedPresentation, type Gate, isPlainPath } from '@attache/verifier'
 import type { RequestHandler } from 'express'
-import { sendWebResponse, webRequest } from './web-request.js'
+import { type ConnectionOptions, sendWebResponse, webRequest } from './web-request.js'
 
 declare global {
   namespace Express {
@@ -17,7 +17,7 @@ declare global {
 }
 
 /** What a guard is told about its host. */
-export interface GuardOptions {
+export interface GuardOptions extends ConnectionOptions {
   /** Path that a proxy takes away before a request arrives here: clients see it before every path. @default none */
   readonly pathPrefix?: string | undefined
 }
@@ -31,10 +31,11 @@ export const GUARD: unique symbol = Symbol('attache.guard')
  * The body is left alone, so that it may stand before or after a body parser. A path that parsers read
  * differently is answered with 400: Express and the gate must mean the same route.
  */
-export function guard(gate: Gate, { pathPrefix = '' }: GuardOptions = {}): RequestHandler {
+export function guard(gate: Gate, options: GuardOptions = {}): RequestHandler {
   const handler: RequestHandler = (request, response, next) => {
-    const target = `${pathPrefix}${request.originalUrl}`
-    const asked = isPlainPath(target.replace(/\?.*$/, '')) && webRequest(request, { target, body: false })
+    const target = `${options.pathPrefix ?? ''}${request.originalUrl}`
+    const asked =
+      isPlainPath(target.replace(/\?.*$/, '')) && webRequest(request, { ...options, target, body: false })
     if (!asked) {
       response.status(400).end()
       return

@@ -11,8 +11,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 // Nobody below looks at it: the public origin comes from the verifier's configuration.
 const ANY_ORIGIN = 'https://origin.invalid'
 
+/** What a host says about the connections it ends. */
+export interface ConnectionOptions {
+  /**
+   * Field in which the client certificate of this very TLS connection is handed on (RFC 9440); what a client sent
+   * under that name is dropped. For servers with `requestCert`. @default none
+   */
+  readonly clientCertificateField?: string | undefined
+}
+
 /** How a message becomes a request. */
-export interface WebRequestOptions {
+export interface WebRequestOptions extends ConnectionOptions {
   /** The request target as it was sent. */
   readonly target: string
   /** Whether the body is handed on; a guard leaves it to its route. */
@@ -34,8 +43,23 @@ export function webRequest(message: IncomingMessage, options: WebRequestOptions)
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
   }
+  nameCertificate(headers, message, options)
   if (!options.body || method === 'GET' || method === 'HEAD') return new Request(url, { method, headers })
   return new Request(url, { method, headers, ...streamed(message) })
+}
+
+// Source: RFC 9440, sections 2.2 and 3.
+function nameCertificate(
+  headers: Headers,
+  { socket }: IncomingMessage,
+  { clientCertificateField: field }: ConnectionOptions,
+): void {
+  if (field === undefined) return
+  headers.delete(field)
+  if (!('getPeerCertificate' in socket) || typeof socket.getPeerCertificate !== 'function') return
+  const certificate: unknown = Reflect.apply(socket.getPeerCertificate, socket, [])
+  if (typeof certificate !== 'object' || certificate === null || !('raw' in certificate)) return
+  if (Buffer.isBuffer(certificate.raw)) headers.set(field, `:${certificate.raw.toString('base64')}:`)
 }
 
 // Pulled as it is read, so that a body over its limit is never taken in whole.
