@@ -36,6 +36,7 @@ export interface VerifierConfiguration {
   readonly authorizationServer?: string | undefined
   readonly hosts?: readonly string[] | undefined
   readonly responseUris?: readonly string[] | undefined
+  readonly requestAudience?: 'static' | 'request-uri' | undefined
   readonly challengeAudience?: 'endpoint' | 'origin' | undefined
 }
 
@@ -156,6 +157,7 @@ function verifierSchema(file: z.ZodString) {
     authorizationServer: z.string().optional(),
     hosts: texts.optional(),
     responseUris: texts.optional(),
+    requestAudience: z.enum(['static', 'request-uri']).optional(),
     challengeAudience: z.enum(['endpoint', 'origin']).optional(),
   })
 }
