@@ -345,6 +345,10 @@ describe('client attestation', () => {
     },
   )
 
+  test('our PoP also says when it ends, for servers of an older draft', async () => {
+    expect(parseJws(await prove()).payload).toMatchObject({ iat: NOW, exp: NOW + 300 })
+  })
+
   test('one array element is one audience [ABCA-P-06]', async () => {
     const payload = { aud: [AUDIENCE], jti: 'a', iat: NOW }
     const pop = await signJws({ header: { typ: 'oauth-client-attestation-pop+jwt' }, payload }, instance)
