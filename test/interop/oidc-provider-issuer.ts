@@ -44,6 +44,7 @@ export async function serveOidcProvider(attester: Certified): Promise<OidcProvid
     ],
     clientAuthMethods: ['attest_jwt_client_auth'],
     scopes: [CONFIGURATION],
+    ttl: { Grant: 600, PreAuthorizedCode: 600, AccessToken: 600 },
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     features: {
       devInteractions: { enabled: false },
