@@ -16,7 +16,7 @@ import { type Random, randomId } from './random.js'
 
 /** What an edge needs. */
 export interface EndpointDeps {
-  /** HTTP status per error code; a code that is not listed answers 400, `request_too_large` 413. */
+  /** HTTP status per error code; one not listed answers 400, `request_too_large` 413, `request_timed_out` 408. */
   readonly statuses: Readonly<Record<string, number>>
   /** Where refusals (`warn`) and faults (`error`) are written, with `code`, `request_id` and causes. */
   readonly log: Log
@@ -66,6 +66,7 @@ function refuse(error: ProtocolError, requestId: string, deps: EndpointDeps): Re
 
 function statusOf(code: string, statuses: Readonly<Record<string, number>>): number {
   if (code === 'request_too_large') return 413
+  if (code === 'request_timed_out') return 408
   return Object.hasOwn(statuses, code) ? (statuses[code] ?? 400) : 400
 }
 

@@ -42,6 +42,7 @@ export {
   DEFAULT_LIST_LIMIT,
   MAX_KEY_BYTES,
   MAX_VALUE_BYTES,
+  SPENT_MARGIN_SECONDS,
   serializeValue,
   storeKey,
 } from './store.js'

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { parseForm, readBody, readForm, readJson } from './messages.js'
 
 const post = (body: string | Uint8Array, type: string, headers: Record<string, string> = {}) =>
@@ -41,6 +41,33 @@ describe('readBody', () => {
 
     const announced = post('x'.repeat(101), 'text/plain', { 'Content-Length': '101' })
     await expect(readBody(announced, { maxBytes: 100 })).rejects.toMatchObject({ code: 'request_too_large' })
+  })
+})
+
+describe('readBody of a slow sender', () => {
+  test('waits 30 seconds and not longer, and stops reading', async () => {
+    vi.useFakeTimers()
+    try {
+      let cancelled = false
+      const dribble = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(Uint8Array.of(0x61)),
+        cancel() {
+          cancelled = true
+        },
+      })
+      const request = new Request('https://a.example/', { method: 'POST', body: dribble, duplex: 'half' })
+      const reading = expect(readBody(request, { maxBytes: 100 })).rejects.toMatchObject({
+        code: 'request_timed_out',
+      })
+      await vi.advanceTimersByTimeAsync(29_999)
+      expect(cancelled).toBe(false)
+      await vi.advanceTimersByTimeAsync(1)
+      await reading
+      expect(cancelled).toBe(true)
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 

@@ -8,6 +8,7 @@
 import { decodeUtf8 } from './bytes.js'
 import { ProtocolError } from './errors.js'
 import { type JsonValue, parseJson } from './json.js'
+import { SPENT_MARGIN_SECONDS } from './store.js'
 
 /** Header fields for an answer that nobody may keep (RFC 6749, section 5.1). */
 export const NO_STORE: Readonly<Record<string, string>> = { 'Cache-Control': 'no-store' }
@@ -34,25 +35,55 @@ export function mediaType(headers: Headers): string {
   return type.trim().toLowerCase()
 }
 
+const MAX_BODY_SECONDS = SPENT_MARGIN_SECONDS / 2
+
 /**
- * Reads a body of limited size.
+ * Reads a body of limited size, in limited time.
  *
- * @throws {ProtocolError} `request_too_large` (413): more than `maxBytes`, by announcement or in fact.
+ * @throws {ProtocolError} `request_too_large` (413): more than `maxBytes`, by announcement or in fact;
+ *   `request_timed_out` (408): not complete after 30 seconds.
  */
 export async function readBody(request: Request, limits: { readonly maxBytes: number }): Promise<Uint8Array> {
   const announced = Number(request.headers.get('Content-Length') ?? '0')
   if (announced > limits.maxBytes) throw tooLarge(limits.maxBytes)
   if (request.body === null) return new Uint8Array()
 
+  const reader = request.body.getReader()
+  const deadline = createDeadline(MAX_BODY_SECONDS)
+  try {
+    return await readChunks(() => Promise.race([reader.read(), deadline.passed]), limits.maxBytes)
+  } catch (error) {
+    // Nobody reads on: the sender learns it, and the failure of a stream that is broken anyway says nothing new.
+    reader.cancel().catch(() => undefined)
+    throw error
+  } finally {
+    deadline.cancel()
+  }
+}
+
+type Chunk = { readonly done: boolean; readonly value?: Uint8Array | undefined }
+
+async function readChunks(read: () => Promise<Chunk>, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of request.body) {
-    const bytes: Uint8Array = chunk
-    size += bytes.byteLength
-    if (size > limits.maxBytes) throw tooLarge(limits.maxBytes)
-    chunks.push(bytes)
+  for (;;) {
+    const { value } = await read()
+    if (value === undefined) return Buffer.concat(chunks)
+    size += value.byteLength
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(value)
   }
-  return Buffer.concat(chunks)
+}
+
+function createDeadline(seconds: number): { readonly passed: Promise<never>; cancel(): void } {
+  let cancel = () => {}
+  const passed = new Promise<never>((_, reject) => {
+    const tooLate = () =>
+      reject(new ProtocolError('request_timed_out', 'The body took too long. Send it at once.'))
+    const timer = setTimeout(tooLate, seconds * 1000)
+    cancel = () => clearTimeout(timer)
+  })
+  return { passed, cancel: () => cancel() }
 }
 
 function tooLarge(maxBytes: number): ProtocolError {

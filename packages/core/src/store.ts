@@ -20,6 +20,15 @@ export const MAX_KEY_BYTES = 512
 /** Greatest size of a value, in bytes of JSON text. */
 export const MAX_VALUE_BYTES = 1_048_576
 
+/**
+ * How much longer than it is accepted a spent thing (nonce, `jti`, session) is remembered, in seconds.
+ *
+ * A request is judged by the clock of its start, the store looks at the clock of its commit, and whoever sends
+ * the body slowly decides how much lies between. Without the margin a copy would be in time for the judgement
+ * and too late for the record of the first one. `readBody` waits for half of it at most; the rest is for work.
+ */
+export const SPENT_MARGIN_SECONDS = 60
+
 /** A value and the version that {@link Store.replace} asks for. */
 export interface StoredValue {
   readonly value: JsonValue

@@ -8,7 +8,14 @@
  *
  * @module
  */
-import { type JsonObject, type NumericDate, ProtocolError, type StoreStep, storeKey } from '@attache/core'
+import {
+  type JsonObject,
+  type NumericDate,
+  ProtocolError,
+  SPENT_MARGIN_SECONDS,
+  type StoreStep,
+  storeKey,
+} from '@attache/core'
 import { z } from 'zod'
 import { malformedAnswer } from './message-members.js'
 import type { OpenedNonce, ServerNonces } from './server-nonces.js'
@@ -81,5 +88,5 @@ export function spendChallenge(
   place: { readonly tenant: string; readonly room: string },
 ): Extract<StoreStep, { op: 'putIfAbsent' }> {
   const key = storeKey({ ...place, kind: 'attestation-challenge', id: challenge.id })
-  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: challenge.expiresAt }
+  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: challenge.expiresAt + SPENT_MARGIN_SECONDS }
 }

@@ -19,6 +19,7 @@ import {
   ProtocolError,
   type Random,
   randomText,
+  SPENT_MARGIN_SECONDS,
   type StoreStep,
   storeKey,
   utf8,
@@ -205,7 +206,7 @@ export function rememberPop(
   place: { readonly tenant: string; readonly room: string },
 ): Extract<StoreStep, { op: 'putIfAbsent' }> {
   const key = storeKey({ ...place, kind: 'attestation-pop', id: pop.replayKey })
-  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: pop.expiresAt }
+  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: pop.expiresAt + SPENT_MARGIN_SECONDS }
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   ProtocolError,
   type Random,
   SILENT_LOG,
+  SPENT_MARGIN_SECONDS,
 } from '@attache/core'
 import {
   createSeal,
@@ -222,6 +223,18 @@ describe('rememberProof', () => {
     expect(verifyDpopProof(proof, expected, NOW).expiresAt).toBe(NOW + 70)
     const withNonce = await prove({ nonce: nonces.issue(NOW) })
     expect(verifyDpopProof(withNonce, { ...expected, nonces }, NOW).expiresAt).toBe(NOW + 300)
+  })
+
+  test('a copy that is judged in time and committed late finds the record of the first [DPOP-S-11]', async () => {
+    let clock = NOW
+    const store = createMemoryStore({ clock: () => clock })
+    const text = await prove()
+    const use = (now: number) => store.commit([rememberProof(verifyDpopProof(text, expected, now), PLACE)])
+    expect(await use(NOW)).toBe(true)
+
+    // Headers in the last second, body as slowly as a body may arrive.
+    clock = NOW + 60 + SPENT_MARGIN_SECONDS
+    expect(await use(NOW + 60)).toBe(false)
   })
 
   test('ends in a whole second, whatever the proof says [DPOP-S-11]', async () => {

@@ -18,6 +18,7 @@ import {
   ProtocolError,
   type Random,
   randomText,
+  SPENT_MARGIN_SECONDS,
   type StoreStep,
   storeKey,
   utf8,
@@ -161,7 +162,7 @@ export function rememberProof(
   place: { readonly tenant: string; readonly room: string },
 ): Extract<StoreStep, { op: 'putIfAbsent' }> {
   const key = storeKey({ ...place, kind: 'dpop', id: proof.replayKey })
-  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: proof.expiresAt }
+  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: proof.expiresAt + SPENT_MARGIN_SECONDS }
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   encodeBase64url,
   equalText,
   type NumericDate,
+  SPENT_MARGIN_SECONDS,
   type StoreStep,
   storeKey,
   utf8,
@@ -123,7 +124,7 @@ export function rememberSignature(
   place: { readonly tenant: string; readonly room: string },
 ): Extract<StoreStep, { op: 'putIfAbsent' }> {
   const key = storeKey({ ...place, kind: 'signature-nonce', id: signature.replayKey })
-  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: signature.expiresAt }
+  return { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: signature.expiresAt + SPENT_MARGIN_SECONDS }
 }
 
 function requireCoverage(
