@@ -161,6 +161,19 @@ describe('claims of a query', () => {
   })
 })
 
+describe('a query as a whole', () => {
+  test('is answered with what it asks for, optional sets and siblings left out [IOP-W-19]', async () => {
+    const none = { id: 'n', format: 'dc+sd-jwt', meta: { vct_values: ['https://credentials.example/none'] } }
+    const claims = [{ path: ['addr', 'city'] }, { path: ['teams', 1] }]
+    const wanted = together(query({ claims }), { credentials: [none] })
+    const sets = [{ options: [['n']], required: false }, { options: [['c']] }]
+    const { token, disclosed } = await ask({ ...wanted, credential_sets: sets })
+    expect(Object.keys(token)).toEqual(['c'])
+    expect(disclosed['c']).toEqual(['B', 'addr', 'city', 'teams'])
+    expect((await ask(query({}))).disclosed).toEqual({ c: [] })
+  })
+})
+
 describe('credentials of a query', () => {
   test('are refused where the query breaks a rule, and ignored where it only says more [VP-W-QRY-01] [VP-W-QRY-02] [VP-W-QRY-04]', async () => {
     for (const broken of [
