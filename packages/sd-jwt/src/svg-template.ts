@@ -93,9 +93,17 @@ function checkAttribute(name: string, value: string): void {
     lower !== 'style' &&
     !lower.endsWith(':base') &&
     !value.includes('&') &&
+    !leadsOutside(lower, value) &&
     (!REFERENCES.has(lower) || INSIDE.test(value) || EMBEDDED_IMAGE.test(value)) &&
     urlsIn(value).every((url) => INSIDE.test(url))
   if (!allowed) throw refusal('svg_refused')
+}
+
+// An attribute is a style too: a backslash could spell `url`, and `image-set()` and `src()` go without it.
+function leadsOutside(name: string, value: string): boolean {
+  if (/\\|image[\w-]*\s*\(|src\s*\(/i.test(value)) return true
+  const mayHoldSlashes = name === 'xmlns' || name.startsWith('xmlns:') || REFERENCES.has(name)
+  return value.includes('//') && !mayHoldSlashes
 }
 
 function urlsIn(value: string): readonly string[] {
