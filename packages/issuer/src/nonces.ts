@@ -7,7 +7,15 @@
  *
  * @module
  */
-import { isJsonObject, member, type NumericDate, ProtocolError, type Random, randomText } from '@attache/core'
+import {
+  isJsonObject,
+  member,
+  type NumericDate,
+  ProtocolError,
+  type Random,
+  randomText,
+  SPENT_MARGIN_SECONDS,
+} from '@attache/core'
 import type { Seal } from '@attache/keys'
 import type { Guard } from './commit-once.js'
 import type { RecordKeys } from './stored-record.js'
@@ -41,7 +49,8 @@ export function createCredentialNonces(
       const expiresAt = isJsonObject(content) ? member(content, 'expiresAt') : undefined
       if (typeof id !== 'string' || typeof expiresAt !== 'number') throw refusal()
       const key = deps.keys.of('nonce-used', id)
-      return { step: { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt }, refusal }
+      const until = expiresAt + SPENT_MARGIN_SECONDS
+      return { step: { op: 'putIfAbsent', key, value: { v: 1 }, expiresAt: until }, refusal }
     },
   }
 }

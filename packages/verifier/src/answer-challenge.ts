@@ -13,6 +13,7 @@ import {
   ProtocolError,
   type Random,
   randomText,
+  SPENT_MARGIN_SECONDS,
   type Store,
   storeKey,
 } from '@attache/core'
@@ -100,7 +101,8 @@ async function spend(
   store: Pick<Store, 'commit'>,
 ): Promise<void> {
   const key = storeKey({ ...PLACE, kind: 'challenge-spent', id: session.id })
-  const step = { op: 'putIfAbsent' as const, key, value: { v: 1 }, expiresAt: session.expiresAt }
+  const expiresAt = session.expiresAt + SPENT_MARGIN_SECONDS
+  const step = { op: 'putIfAbsent' as const, key, value: { v: 1 }, expiresAt }
   if (await store.commit([step, ...caller.remember])) return
   throw new ProtocolError('invalid_session', 'The auth_session or its proof was used before. Start again.')
 }
