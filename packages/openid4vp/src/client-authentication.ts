@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { isJsonArray, member, type NumericDate, VerificationError } from '@attache/core'
+import { isJsonArray, member, type NumericDate, ProtocolError, VerificationError } from '@attache/core'
 import {
   type JwsAlgorithm,
   type ParsedJws,
@@ -19,15 +19,25 @@ import {
   verifyJws,
 } from '@attache/keys'
 import type { ClientIdentifier } from './client-identifier.js'
+import { verifyVerifierAttestation } from './verifier-attestation.js'
 
 /** Whom a wallet believes to be who they say, per prefix; what is absent refuses the prefix. */
 export interface ClientTrust {
   /** Anchors for `x509_hash` and `x509_san_dns`. */
   readonly anchors?: TrustAnchors | undefined
-  /** Keys of a client registered here; `undefined`: not registered. */
-  readonly registeredClient?: (clientId: string) => { readonly keys: readonly PublicJwk[] } | undefined
-  /** The key that a DID document's `verificationMethod` gives for a DID URL; `undefined`: none. */
+  /** A client registered here; `undefined`: not registered. */
+  readonly registeredClient?: (clientId: string) => RegisteredClient | undefined
+  /** The key that a DID document's `verificationMethod` gives for a DID URL: `createDidKeys`. */
   readonly didKey?: (didUrl: string) => Promise<PublicJwk | undefined>
+  /** Keys of an attester whose word counts for `verifier_attestation`; `undefined`: nobody trusts it. */
+  readonly verifierAttesters?: (issuer: string) => readonly PublicJwk[] | undefined
+}
+
+/** What a registration holds. */
+export interface RegisteredClient {
+  readonly keys: readonly PublicJwk[]
+  /** Its metadata is registered too; a request may then bring none (section 8.5). @default false */
+  readonly hasMetadata?: boolean
 }
 
 /** A client that proved to be who it says. */
@@ -36,14 +46,18 @@ export interface AuthenticatedClient {
   readonly clientId: ClientIdentifier
   /** The certificate chain of an `x509_*` client: names to link a response_uri to. */
   readonly chain?: VerifiedChain
+  /** Where an attester says its answers may go, to the letter; absent: no attester says so. */
+  readonly redirectUris?: readonly string[]
 }
 
 /**
  * Verifies a request object's signature with the key that its Client Identifier demands.
  *
- * @throws {VerificationError} `signature`, `x5c`, `invalid_request`, `unknown_client`: nothing is sent.
+ * @throws {VerificationError} `signature`, `x5c`, `attestation`, `invalid_request`, `unknown_client`: nothing
+ * is sent.
+ * @throws {ProtocolError} `invalid_client`: the client is authentic and its metadata came though registered.
  *
- * Source: OpenID4VP 1.0, section 5.9.3.
+ * Source: OpenID4VP 1.0, sections 5.9.3 and 8.5.
  */
 export async function authenticateClient(
   jws: ParsedJws,
@@ -67,6 +81,12 @@ export async function authenticateClient(
       if (registered === undefined)
         throw new VerificationError('unknown_client', 'The client is not registered.')
       verifySignature(jws, registered.keys, expected.algorithms)
+      if (registered.hasMetadata === true && member(jws.payload, 'client_metadata') !== undefined) {
+        throw new ProtocolError(
+          'invalid_client',
+          'Metadata of this client is registered. Leave client_metadata out.',
+        )
+      }
       return { clientId }
     }
     case 'decentralized_identifier': {
@@ -76,8 +96,13 @@ export async function authenticateClient(
     }
     case 'redirect_uri':
       throw new VerificationError('invalid_request', 'The prefix redirect_uri cannot sign requests.')
-    case 'verifier_attestation':
-      throw new VerificationError('invalid_request', 'The prefix verifier_attestation is not supported here.')
+    case 'verifier_attestation': {
+      const { trust, algorithms, now } = expected
+      const facts = { subject: clientId.original, attesters: trust.verifierAttesters, algorithms, now }
+      const { key, redirectUris } = verifyVerifierAttestation(member(jws.header, 'jwt'), facts)
+      verifySignature(jws, [key], algorithms)
+      return redirectUris === undefined ? { clientId } : { clientId, redirectUris }
+    }
   }
 }
 
@@ -114,10 +139,15 @@ async function didKey(jws: ParsedJws, clientId: ClientIdentifier, trust: ClientT
   if (typeof kid !== 'string' || !kid.startsWith(`${clientId.original}#`)) {
     throw new VerificationError('signature', 'The kid does not name a key of the DID that asks.')
   }
-  const key = await trust.didKey?.(kid)
-  if (key === undefined)
-    throw new VerificationError('signature', 'No key is known for the kid of the request.')
-  return key
+  let cause: unknown
+  try {
+    const key = await trust.didKey?.(kid)
+    if (key !== undefined) return key
+  } catch (failure) {
+    if (!(failure instanceof VerificationError)) throw failure
+    cause = failure
+  }
+  throw new VerificationError('signature', 'No key is known for the kid of the request.', { cause })
 }
 
 function verifySignature(

@@ -20,7 +20,7 @@ export {
   parseResponseParameters,
   responseParameters,
 } from './authorization-response.js'
-export type { AuthenticatedClient, ClientTrust } from './client-authentication.js'
+export type { AuthenticatedClient, ClientTrust, RegisteredClient } from './client-authentication.js'
 export type { ClientIdentifier, ClientIdentifierPrefix } from './client-identifier.js'
 export { parseClientIdentifier, x509HashClientIdentifier } from './client-identifier.js'
 export type { ClientMetadata, SdJwtFormat } from './client-metadata.js'
@@ -43,6 +43,7 @@ export type {
   TrustedAuthority,
 } from './dcql-query.js'
 export { encodeDcqlQuery, parseDcqlQuery } from './dcql-query.js'
+export { createDidKeys } from './did-key.js'
 export { OPENID4VP_ERRORS, REQUEST_STOPS } from './errors.js'
 export { withHiddenElements } from './hidden-elements.js'
 export type { IaRequest } from './ia-vci11-01.js'
@@ -79,6 +80,8 @@ export {
   parseTransactionData,
   TRANSACTION_DATA_HASHES,
 } from './transaction-data.js'
+export type { VerifierAttestation, VerifierAttestationExpectation } from './verifier-attestation.js'
+export { usableVerifierInfo, verifyVerifierAttestation } from './verifier-attestation.js'
 export type { VerifierInfo } from './verifier-info.js'
 export { encodeVerifierInfo, parseVerifierInfo } from './verifier-info.js'
 export type { VpToken } from './vp-token.js'

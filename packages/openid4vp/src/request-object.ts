@@ -8,8 +8,24 @@
  *
  * @module
  */
-import { type JsonObject, type JsonValue, member, type NumericDate, VerificationError } from '@attache/core'
-import { checkTimes, type JwsAlgorithm, type ParsedJws, parseJws, type Signer, signJws } from '@attache/keys'
+import {
+  decodeUtf8,
+  type JsonObject,
+  type JsonValue,
+  member,
+  type NumericDate,
+  VerificationError,
+} from '@attache/core'
+import {
+  checkTimes,
+  type DecryptionKey,
+  decryptJwe,
+  type JwsAlgorithm,
+  type ParsedJws,
+  parseJws,
+  type Signer,
+  signJws,
+} from '@attache/keys'
 import {
   type AuthorizationRequest,
   encodeAuthorizationRequest,
@@ -23,6 +39,7 @@ export const STATIC_AUDIENCE = 'https://self-issued.me/v2'
 
 const TYPE = 'oauth-authz-req+jwt'
 const MOST_BYTES = 65_536
+const ENCS = ['A256GCM', 'A128GCM'] as const
 const MOST_AGE_WITHOUT_EXP_SECONDS = 600
 
 /**
@@ -61,6 +78,8 @@ export interface RequestObjectExpectation {
   readonly algorithms: readonly JwsAlgorithm[]
   /** The nonce sent with the request_uri POST. */
   readonly walletNonce?: string
+  /** Keys that were offered for encrypted request objects; without them none is opened. @default none */
+  readonly decryptionKeys?: readonly DecryptionKey[]
   /** Whom to believe, per Client Identifier Prefix. */
   readonly trust: ClientTrust
   readonly now: NumericDate
@@ -84,7 +103,8 @@ export async function verifyRequestObject(
   text: string,
   expected: RequestObjectExpectation,
 ): Promise<VerifiedRequest> {
-  const jws = parseRequestObject(text)
+  const signed = await openRequestObject(text, expected.decryptionKeys ?? [])
+  const jws = parseRequestObject(signed)
   const clientId = member(jws.payload, 'client_id')
   if (expected.clientId !== undefined && clientId !== expected.clientId) {
     throw new VerificationError('client_id_mismatch', 'The client_id inside and outside the request differ.')
@@ -96,6 +116,23 @@ export async function verifyRequestObject(
   const client = await authenticateClient(jws, identifier, expected)
   checkEnvelope(jws.payload, expected)
   return { request: parseAuthorizationRequest(jws.payload), client }
+}
+
+/** An encrypted object holds a signed one: encryption says nothing about who asks (RFC 9101, section 6.1). */
+async function openRequestObject(text: string, keys: readonly DecryptionKey[]): Promise<string> {
+  if (text.split('.', 6).length !== 5) return text
+  let inside: string | undefined
+  try {
+    const opened = await decryptJwe(text, { keys, encs: ENCS, maxBytes: MOST_BYTES })
+    inside = decodeUtf8(opened.plaintext)
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause
+    throw new VerificationError('invalid_request_object', 'The Request Object cannot be decrypted.', {
+      cause,
+    })
+  }
+  if (inside?.split('.', 4).length === 3) return inside
+  throw new VerificationError('invalid_request_object', 'The encrypted Request Object holds nothing signed.')
 }
 
 function parseRequestObject(text: string): ParsedJws {

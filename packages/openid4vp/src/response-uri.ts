@@ -49,6 +49,9 @@ export function boundResponseUri(
   }
   if (client === undefined)
     throw new VerificationError('invalid_request', 'An unsigned request has no such client.')
+  if (client.redirectUris?.includes(uri) === false) {
+    throw new VerificationError('response_uri', 'The response_uri is not one that the attester names.')
+  }
   if (policy.registered !== undefined) {
     if (policy.registered.includes(uri)) return uri
     throw new VerificationError('response_uri', 'The response_uri is not registered for this client.')
@@ -63,6 +66,8 @@ function isLinked(client: AuthenticatedClient, host: string, hostLink: 'certific
       return client.clientId.original === host
     case 'x509_hash':
       return hostLink === 'off' || (client.chain?.dnsNames.includes(host) ?? false)
+    case 'verifier_attestation':
+      return hostLink === 'off' || client.redirectUris !== undefined
     default:
       // The integrity-protected request of an authenticated client names it (section 14.4.1).
       return hostLink === 'off'
