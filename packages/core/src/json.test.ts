@@ -62,6 +62,10 @@ describe('parseJson', () => {
     '{"a":1,}',
     '01',
     'NaN',
+    // A number by its grammar, but none that could be written again.
+    '[1e999]',
+    '{"exp":-1e999}',
+    `${'9'.repeat(400)}`,
     "{'a':1}",
     '{} {}',
     '\ufeff{}',
