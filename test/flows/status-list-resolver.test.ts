@@ -416,6 +416,20 @@ describe('trust', () => {
     ).rejects.toMatchObject(causedBy('certificate_extended_key_usage'))
   })
 
+  test('does not share a copy between two lists of anchors that go by one name [TSL-T-08]', async () => {
+    const { certified, anchors } = await authority()
+    const { anchors: reloaded } = await authority()
+    const { serve, resolver } = setUp()
+    await serve({ ttl: 600 }, {}, await certified('issuer.example'))
+    const ask = (list: typeof anchors) => {
+      const byCertificate = trustCertificates({ anchors: list, signer: 'uri-host' })
+      return resolver.resolve({ idx: 0, uri }, { trust: byCertificate, now: NOW })
+    }
+    expect(reloaded.name).toBe(anchors.name)
+    expect((await ask(anchors)).status).toBe('valid')
+    await expect(ask(reloaded)).rejects.toMatchObject(causedBy('anchor_not_found'))
+  })
+
   test('does not share a copy between two trusts [TSL-T-08]', async () => {
     const { serve, resolver, calls } = setUp()
     await serve({ ttl: 600 })

@@ -7,6 +7,7 @@
  */
 import { isJsonArray, member, type NumericDate, VerificationError } from '@attache/core'
 import {
+  digest,
   jwkThumbprint,
   type ParsedJws,
   type PublicJwk,
@@ -48,8 +49,10 @@ export interface TrustCertificatesOptions {
  */
 export function trustCertificates(options: TrustCertificatesOptions): StatusListTrust {
   const { anchors, signer, extendedKeyUsage } = options
+  // By content: a reloaded configuration may put other certificates under the same name.
+  const content = digest('sha-256', anchors.certificates.join('\n'))
   return {
-    id: `anchors:${anchors.name}:${signer}:${extendedKeyUsage ?? ''}`,
+    id: `anchors:${content}:${signer}:${extendedKeyUsage ?? ''}`,
     async keyFor(token, { uri, now }) {
       const usage = extendedKeyUsage === undefined ? {} : { extendedKeyUsage }
       const chain = verifyCertificateChain(certificatesOf(token), { anchors, now, ...usage })
