@@ -100,9 +100,12 @@ export function transactionHandle(transactionId: string): string {
   return digest('sha-256', transactionId)
 }
 
-/** Where a transaction is kept. */
+const HANDLE = /^[A-Za-z0-9_-]{43}$/
+
+/** Where a transaction is kept; nothing is kept where a text leads that no handle can be. */
 export function transactionKey(handle: string): string {
-  return storeKey({ ...PLACE, kind: 'transaction', id: handle })
+  // It comes from a URL: what a store takes for no key at all is a stranger's doing, not a fault of ours.
+  return storeKey({ ...PLACE, kind: 'transaction', id: HANDLE.test(handle) ? handle : '-' })
 }
 
 /** Writes a transaction for the store. */
