@@ -70,7 +70,7 @@ export function createConfiguredFiles(folder: string): ConfiguredFiles {
       if (/^[\x21-\x7e]+$/.test(token) && token.length >= leastLength) return token
       throw startUpError(
         'token_malformed',
-        `The file ${path(file)} must hold at least ${leastLength} characters.`,
+        `The file ${path(file)} must hold at least ${leastLength} printable ASCII characters, none of them a space.`,
       )
     },
   }
