@@ -39,7 +39,7 @@ export const KEY_ERRORS = {
   jwk_malformed: 'The JWK does not describe a valid public key.',
   jwk_private_member: 'The JWK carries private or secret material.',
   jwk_type_refused: 'The key type or curve is not used here.',
-  jwk_weak: 'The RSA key is too weak, or too large to be reasonable.',
+  jwk_weak: 'The key is too weak (RSA size, Ed25519 point of small order), or too large to be reasonable.',
   jwks_malformed: 'The JWK Set is no object with an array of keys.',
   jws_algorithm: 'The algorithm of the token is not in the list that is accepted.',
   jws_crit: 'The token demands a header extension.',

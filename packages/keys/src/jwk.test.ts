@@ -37,6 +37,23 @@ describe('parsePublicJwk', () => {
     expect(() => parsePublicJwk({ kty: 'oct', k: 'AA' })).toThrow(refusal('jwk_private_member'))
   })
 
+  test('refuses Ed25519 points of small order, under which one signature fits everything', () => {
+    const points = [
+      `01${'00'.repeat(31)}`,
+      `01${'00'.repeat(30)}80`,
+      '00'.repeat(32),
+      `ec${'ff'.repeat(31)}`,
+      'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+      `ee${'ff'.repeat(30)}7f`,
+    ]
+    for (const point of points) {
+      const x = Buffer.from(point, 'hex').toString('base64url')
+      expect(() => parsePublicJwk({ kty: 'OKP', crv: 'Ed25519', x })).toThrow(refusal('jwk_weak'))
+    }
+    const { publicJwk } = createSoftwareSigner(generatePrivateJwk('EdDSA'))
+    expect(parsePublicJwk(publicJwk)).toEqual(publicJwk)
+  })
+
   test('refuses key types and curves not used here', () => {
     const others = [
       { kty: 'oct' },

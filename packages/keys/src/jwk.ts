@@ -48,7 +48,8 @@ const importedKeys = new WeakMap<PublicJwk, KeyObject>()
  * @returns A frozen object with the members of `PublicJwk` only; everything else is dropped.
  * @throws {VerificationError} `jwk_malformed`: missing or misspelt member, or a point that is not on its curve.
  *   `jwk_private_member`: it carries private or secret material. `jwk_type_refused`: a key type or curve
- *   not used here. `jwk_weak`: an RSA key below 2048 bits, above 8192, or with an unsafe exponent.
+ *   not used here. `jwk_weak`: an RSA key below 2048 bits, above 8192, or with an unsafe exponent; an
+ *   Ed25519 point of small order.
  *
  * Source: RFC 7517, section 4; RFC 7518, section 6; RFC 8037, section 2.
  */
@@ -135,7 +136,30 @@ function ellipticKey(value: JsonObject): PublicJwk {
 function edwardsKey(value: JsonObject): PublicJwk {
   const crv = requiredText(value, 'crv')
   if (crv !== 'Ed25519') throw typeRefused()
-  return { kty: 'OKP', crv, x: coordinate(value, 'x', 32) }
+  const x = coordinate(value, 'x', 32)
+  if (hasSmallOrder(x)) throw refusal('jwk_weak', 'The Ed25519 key has small order. Make a new key.')
+  return { kty: 'OKP', crv, x }
+}
+
+/**
+ * The points of order 1, 2, 4 and 8, hex without the sign bit. Under the first one the same 64 bytes are a
+ * signature of everything, and OpenSSL does not look.
+ */
+const SMALL_ORDER = new Set([
+  `01${'00'.repeat(31)}`,
+  '00'.repeat(32),
+  `ec${'ff'.repeat(30)}7f`,
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  // The first two again, written with a number above the prime.
+  `ee${'ff'.repeat(30)}7f`,
+  `ed${'ff'.repeat(30)}7f`,
+])
+
+function hasSmallOrder(x: string): boolean {
+  const bytes = Buffer.from(x, 'base64url')
+  bytes.writeUInt8(bytes.readUInt8(31) & 0x7f, 31)
+  return SMALL_ORDER.has(bytes.toString('hex'))
 }
 
 function rsaKey(value: JsonObject): PublicJwk {
