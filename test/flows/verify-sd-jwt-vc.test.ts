@@ -1,5 +1,12 @@
-import type { JsonObject } from '@attache/core'
-import { issueSdJwtVc, presentSdJwtVc, SD_JWT_ERRORS, verifySdJwtVc } from '@attache/sd-jwt'
+import { type JsonObject, VerificationError } from '@attache/core'
+import {
+  createVerifiedIssuerCache,
+  type IssuerKeyResolver,
+  issueSdJwtVc,
+  presentSdJwtVc,
+  SD_JWT_ERRORS,
+  verifySdJwtVc,
+} from '@attache/sd-jwt'
 import { describe, expect, test } from 'vitest'
 import { NOW } from '../support/clock.js'
 import {
@@ -159,6 +166,29 @@ describe('verifySdJwtVc: typ and type', () => {
     await expect(verdict({ aka_vcts: ['urn:role'] }, ['urn:role'])).resolves.toMatchObject({
       akaVcts: ['urn:role'],
     })
+  })
+
+  test('the issuer is asked about the type it is to be accepted as, not the one it gave itself [VC-P-01] [VC-F-05]', async () => {
+    const issues = 'urn:visitor'
+    const wanted = 'urn:administrator'
+    const resolveIssuerKey: IssuerKeyResolver = async ({ vct }) => {
+      if (vct !== issues) throw new VerificationError('issuer_not_trusted', 'Not for this type.')
+      return { key: issuerSigner.publicJwk, issuer: ISSUER }
+    }
+    const text = await forge({ vct: issues, aka_vcts: [wanted] })
+    const cache = createVerifiedIssuerCache()
+    const verdict = (acceptedTypes: readonly string[]) =>
+      verifySdJwtVc(text, {
+        ...NO_BINDING,
+        acceptedTypes,
+        resolveIssuerKey,
+        verifiedIssuers: { cache, trustFingerprint: 'a' },
+      })
+
+    await expect(verdict([issues])).resolves.toMatchObject({ vct: issues })
+    expect(cache.size).toBe(1)
+    await expect(verdict([wanted])).rejects.toMatchObject({ code: 'issuer_not_trusted' })
+    await expect(verdict([wanted, issues])).resolves.toMatchObject({ vct: issues })
   })
 
   test.each([[[]], [['x', 7]], ['x'], [{}], [[VCT]], [['']]])(

@@ -71,7 +71,12 @@ export function parseCredentialType(payload: JsonObject): CredentialType {
  * Source: SD-JWT VC, section 2.2.2.2.
  */
 export function matchesType(type: CredentialType, accepted: readonly string[]): boolean {
-  return accepted.includes(type.vct) || type.akaVcts.some((name) => accepted.includes(name))
+  return matchedType(type, accepted) !== undefined
+}
+
+/** The accepted name that a credential type goes by: `vct` where that is accepted, else one of `aka_vcts`. */
+export function matchedType(type: CredentialType, accepted: readonly string[]): string | undefined {
+  return [type.vct, ...type.akaVcts].find((name) => accepted.includes(name))
 }
 
 /**

@@ -17,7 +17,11 @@ export interface IssuerFacts {
   readonly header: JsonObject
   /** `iss`; absent only where the header carries `x5c`. */
   readonly issuer: string | undefined
-  /** `vct`; absent for an SD-JWT that is no SD-JWT VC. */
+  /**
+   * The type the credential is to be accepted as: `vct`, or the accepted name in `aka_vcts` where `vct` is not
+   * accepted. Whoever may issue one type does not by that name itself an issuer of another. Absent for an
+   * SD-JWT that is no SD-JWT VC.
+   */
   readonly vct: string | undefined
   readonly now: NumericDate
 }

@@ -25,6 +25,8 @@ export interface VerifiedIssuerCacheOptions {
 /** One verified issuer-signed JWT. */
 export interface VerifiedIssuerJwt {
   readonly jws: ParsedJws
+  /** The type for which the resolver was asked; the answer counts for no other. */
+  readonly vct: string | undefined
   readonly resolved: ResolvedIssuerKey
   /** The parsed `cnf.jwk`, kept so that its import is paid once. */
   readonly holderKey: PublicJwk | undefined

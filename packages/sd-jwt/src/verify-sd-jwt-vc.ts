@@ -14,7 +14,7 @@ import {
   type CredentialStatus,
   checkDisclosedPaths,
   checkVisibleClaims,
-  matchesType,
+  matchedType,
   parseCredentialType,
   parseIssuer,
   parseStatus,
@@ -83,12 +83,13 @@ export async function verifySdJwtVc(
   const { payload, header } = opened.jws
 
   const names = parseCredentialType(payload)
-  if (!matchesType(names, expected.acceptedTypes)) throw refusal('vct_not_accepted')
+  const acceptedAs = matchedType(names, expected.acceptedTypes)
+  if (acceptedAs === undefined) throw refusal('vct_not_accepted')
   const claimedIssuer = parseIssuer(payload, header)
   const status = parseStatus(payload)
   checkVisibleClaims(payload)
 
-  const signed = await verifyIssuerSignature(opened, expected, names.vct)
+  const signed = await verifyIssuerSignature(opened, expected, acceptedAs)
   const processed = processDisclosures(payload, opened.compact.disclosures, opened)
   checkDisclosedPaths(processed.disclosed)
   const verified = finishSdJwt(opened, { signed, processed }, expected)

@@ -165,7 +165,8 @@ export async function verifyIssuerSignature(
   expected: SdJwtExpectation,
   vct: string | undefined,
 ): Promise<VerifiedIssuerJwt> {
-  if (opened.known !== undefined) return opened.known
+  // Known for another type, the issuer was not asked about for this one.
+  if (opened.known !== undefined && opened.known.vct === vct) return opened.known
   const { header, payload } = opened.jws
   const iss = member(payload, 'iss')
   const issuer = typeof iss === 'string' ? iss : undefined
@@ -174,7 +175,7 @@ export async function verifyIssuerSignature(
   const typ = member(header, 'typ')
   if (typeof typ !== 'string') throw refusal('jws_typ')
   verifyJws(opened.jws, { typ, algorithms: expected.algorithms, key: resolved.key })
-  const signed = { jws: opened.jws, resolved, holderKey: parseHolderKey(payload, expected.holderKeys) }
+  const signed = { jws: opened.jws, vct, resolved, holderKey: parseHolderKey(payload, expected.holderKeys) }
   const { verifiedIssuers } = expected
   if (verifiedIssuers !== undefined) {
     const name = cacheKey(opened.credentialHash, verifiedIssuers.trustFingerprint)
