@@ -115,7 +115,7 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 function document(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title><style>body{font:1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem}button,input,select{font:inherit;padding:.5rem}</style></head>
+<title>${escapeHtml(title)}</title><style>body{overflow-wrap:anywhere;font:1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem}button,input,select{font:inherit;padding:.5rem;max-width:100%;box-sizing:border-box}</style></head>
 <body><main><h1>${escapeHtml(title)}</h1>${body}</main></body></html>`
 }
 
