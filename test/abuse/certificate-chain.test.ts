@@ -144,6 +144,21 @@ describe('verifyCertificateChain', () => {
     expect(() => verify(x5c, { now: NOW - DAY - 1 })).toThrow(refusal('certificate_not_yet_valid'))
   })
 
+  test('an expired certificate of a renewed authority does not shadow the one in force [VC-K-08]', async () => {
+    const privateJwk = newKey()
+    const authority = (time: typeof times) =>
+      createCertificateAuthority({ commonName: 'Renewed', privateJwk, ...time }, deps)
+    const old = await authority({ notBefore: NOW - 2 * DAY, notAfter: NOW - DAY })
+    const renewed = await authority(times)
+    const x5c = await issue({ issuer: renewed })
+
+    const both = createAnchors('both', [old.pem, renewed.pem])
+    expect(verify(x5c, { anchors: both }).subject).toContain('Acme')
+    expect(() => verify(x5c, { anchors: both, now: NOW + 2 * DAY })).toThrow(refusal('certificate_expired'))
+    const onlyOld = createAnchors('old', [old.pem])
+    expect(() => verify(x5c, { anchors: onlyOld })).toThrow(refusal('certificate_expired'))
+  })
+
   test('refuses a self-signed leaf and a root inside the chain [VC-K-08]', async () => {
     const own = { commonName: 'Acme', privateJwk: key, ...times }
     const selfSigned = await createCertificateAuthority(own, deps)

@@ -100,7 +100,7 @@ function validatePath(
   const [leaf] = chain
   refuseOwnRoot(chain, expected.anchors)
   requireLeaf(leaf, expected.extendedKeyUsage)
-  const path = [...chain, findAnchor(chain.at(-1) ?? leaf, expected.anchors, expected.list)]
+  const path = [...chain, findAnchor(chain.at(-1) ?? leaf, expected)]
   path.forEach((certificate, position) => {
     requireValidity(certificate, expected.now)
     // `position - 1` intermediates stand between this authority and the leaf.
@@ -132,8 +132,14 @@ function refuseOwnRoot(chain: readonly Certificate[], anchors: readonly Certific
   })
 }
 
-function findAnchor(last: Certificate, anchors: readonly Certificate[], list: string): Certificate {
-  const anchor = anchors.find((candidate) => isIssuedBy(last, candidate))
+/** Of a renewed authority (one name and key, two certificates) the one counts whose time it is. */
+function findAnchor(
+  last: Certificate,
+  { anchors, list, now }: { anchors: readonly Certificate[]; list: string; now: NumericDate },
+): Certificate {
+  const fitting = anchors.filter((candidate) => isIssuedBy(last, candidate))
+  const inForce = fitting.find(({ notBefore, notAfter }) => notBefore <= now && now <= notAfter)
+  const anchor = inForce ?? fitting[0]
   if (anchor !== undefined) return anchor
   throw refusal(
     'anchor_not_found',
