@@ -18,7 +18,7 @@ import {
   randomId,
   type Store,
 } from '@attache/core'
-import type { PublicJwk } from '@attache/keys'
+import type { PublicJwk, Signer } from '@attache/keys'
 import {
   type AccessTokenClaims,
   externalUrl,
@@ -36,8 +36,9 @@ import { type ProblemCode, reasonOf } from './errors.js'
 import type { IssuerTrust } from './issuer-trust.js'
 import { isPlainRequest } from './plain-request.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
+import { tokenKey } from './presentation-token.js'
 import { problemResponse } from './problem.js'
-import { tokenKey } from './redeem-code.js'
+import { callerKey, challengeByRequestUri, helpsToPresent } from './request-uri-challenge.js'
 import { credentialOfFirstQuery, decideCall, type ReadRequirement, type Refusal } from './requirement.js'
 import type { Settings } from './settings.js'
 import { shownCertificate } from './shown-certificate.js'
@@ -51,7 +52,9 @@ export interface GateDeps {
   readonly resourceNonces?: ServerNonces | undefined
   readonly issuers: IssuerTrust
   readonly statuses: StatusResolver
-  readonly store: Pick<Store, 'get' | 'commit'>
+  readonly store: Pick<Store, 'get' | 'commit' | 'put'>
+  /** Signs requests. */
+  readonly signer: Signer
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -120,7 +123,31 @@ export function createGate(requirement: ReadRequirement, deps: GateDeps): Gate {
       return { allowed: true, presentation: accept(presentation, requirement, transaction) }
     }
     deps.log.warn('verifier.gate.refused', { transaction, scope, code: judged.code })
-    return { allowed: false, response: problemResponse({ ...judged, scope, transaction }, deps.settings) }
+    const response = await refuse(request, judged, { requirement, transaction, deps })
+    return { allowed: false, response }
+  }
+}
+
+async function refuse(
+  request: Request,
+  denial: Denial,
+  context: { readonly requirement: ReadRequirement; readonly transaction: string; readonly deps: GateDeps },
+): Promise<Response> {
+  const { requirement, transaction, deps } = context
+  const { scope } = requirement
+  if (requirement.challenge === 'metadata' || !helpsToPresent(denial.code)) {
+    return problemResponse({ ...denial, scope, transaction }, deps.settings)
+  }
+  const now = deps.clock()
+  try {
+    const call = { request, url: externalUrl(deps.settings.origin, request.url), now }
+    // The proof of a call with a token speaks of that token, which did not count.
+    const jkt = denial.code === 'token_missing' ? callerKey(call, deps) : undefined
+    return await challengeByRequestUri({ requirement, jkt, now }, deps)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    const problem = { code: 'proof_invalid', error: error.code, scope, transaction } as const
+    return problemResponse(problem, deps.settings)
   }
 }
 

@@ -19,6 +19,7 @@ import {
   VerificationError,
 } from '@attache/core'
 import { createDecryptionKey } from '@attache/keys'
+import { verifyDpopProof } from '@attache/oauth'
 import {
   decryptResponse,
   parseDirectPost,
@@ -26,7 +27,7 @@ import {
   type ReceivedResponse,
 } from '@attache/openid4vp'
 import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
-import { RESPONSE_ENCS } from './presentation-request.js'
+import { RESPONSE_ENCS, responseUri } from './presentation-request.js'
 import type { Settings } from './settings.js'
 import {
   answered,
@@ -52,6 +53,15 @@ export interface ReceiveResponseDeps {
 const MOST_UNREADABLE = 5
 const RESULT_SECONDS = 300
 
+/** What was posted. */
+export interface PostedFacts {
+  readonly handle: string
+  readonly form: ReadonlyMap<string, string>
+  /** The `DPoP` field; looked at only where a token is granted. */
+  readonly dpop?: string | null
+  readonly now: NumericDate
+}
+
 /**
  * Receives what a wallet posted.
  *
@@ -62,7 +72,7 @@ const RESULT_SECONDS = 300
  * Source: OpenID4VP 1.0, sections 8.2 and 8.6.
  */
 export async function receiveResponse(
-  facts: { readonly handle: string; readonly form: ReadonlyMap<string, string>; readonly now: NumericDate },
+  facts: PostedFacts,
   deps: ReceiveResponseDeps,
 ): Promise<{ readonly redirectUri?: string }> {
   try {
@@ -83,10 +93,10 @@ interface Open {
 }
 
 async function receive(
-  facts: { readonly handle: string; readonly form: ReadonlyMap<string, string>; readonly now: NumericDate },
+  facts: PostedFacts,
   deps: ReceiveResponseDeps,
 ): Promise<{ readonly redirectUri?: string }> {
-  const open = await openTransaction(facts.handle, facts.now, deps)
+  const open = bindKey(await openTransaction(facts.handle, facts.now, deps), facts, deps)
   const response = await read(facts.form, open, deps)
   if (response.kind === 'error') {
     await close(open, refused(open.transaction, 'denied'), deps)
@@ -112,6 +122,23 @@ async function openTransaction(handle: string, now: NumericDate, deps: ReceiveRe
   if (transaction.state !== 'requested') throw refusedPresentation('transaction_consumed')
   if (transaction.expiresAt <= now) throw refusedPresentation('transaction_expired')
   return { transaction, version: stored.version, key, now }
+}
+
+/**
+ * Ties the answer to a key, where a token will be granted for it. That a proof is new need not be remembered: it
+ * names this address, which takes one answer.
+ */
+function bindKey(open: Open, { handle, dpop }: PostedFacts, { settings }: ReceiveResponseDeps): Open {
+  const { grant } = open.transaction
+  if (grant === undefined || dpop === undefined || dpop === null) return open
+  const url = responseUri(handle, settings)
+  const expected = { method: 'POST', url, algorithms: settings.algorithms }
+  const { jkt } = verifyDpopProof(dpop, expected, open.now)
+  if (grant.jkt !== undefined && grant.jkt !== jkt) {
+    // Somebody else began this: the challenge was relayed.
+    throw new ProtocolError('invalid_dpop_proof', 'The transaction belongs to another key. Start again.')
+  }
+  return { ...open, transaction: { ...open.transaction, grant: { ...grant, jkt } } }
 }
 
 async function read(

@@ -9,36 +9,15 @@
  *
  * @module
  */
-import {
-  type JsonObject,
-  type NumericDate,
-  ProtocolError,
-  type Random,
-  randomId,
-  type Store,
-  storeKey,
-} from '@attache/core'
+import { type NumericDate, ProtocolError, type Random, randomId, type Store } from '@attache/core'
 import type { Signer } from '@attache/keys'
-import {
-  type Confirmation,
-  createAccessToken,
-  type TokenRequest,
-  type TokenResponse,
-  verifyPkce,
-} from '@attache/oauth'
+import { type TokenRequest, type TokenResponse, verifyPkce } from '@attache/oauth'
 import { codeKey } from './answer-challenge.js'
 import { type AuthorizationGrant, encodeGrant, parseGrant } from './authorization-grant.js'
-import { type AuthenticatedCaller, PLACE } from './client-authentication.js'
-import { encodePresentation, type Presentation } from './presentation.js'
+import type { AuthenticatedCaller } from './client-authentication.js'
+import { encodePresentation } from './presentation.js'
+import { createPresentationToken, tokenEnd, tokenKey } from './presentation-token.js'
 import type { Settings } from './settings.js'
-
-/** The claim of an access token that says whose credential stands behind it: no claim value, no credential. */
-export const PRESENTATION_CLAIM = 'attache_presentation'
-
-/** Where the presentation behind a token is kept; without it the token counts for nothing. */
-export function tokenKey(jti: string): string {
-  return storeKey({ ...PLACE, kind: 'token', id: jti })
-}
 
 /** What redeeming needs. */
 export interface RedeemCodeDeps {
@@ -85,7 +64,7 @@ export async function redeemCode(
     throw unknownCode()
   }
   const jti = randomId(deps.random, 'tok')
-  const expiresAt = tokenEnd(grant, now, deps.settings)
+  const expiresAt = tokenEnd(grant.presentation, now, deps.settings)
   const used = encodeGrant({ ...grant, usedFor: jti })
   const steps = [
     { op: 'replace' as const, key, version: stored.version, value: used, expiresAt },
@@ -93,7 +72,8 @@ export async function redeemCode(
   ]
   if (!(await deps.store.commit([...steps, ...caller.remember]))) throw unknownCode()
   const confirmation = { jkt: grant.jkt, certificateThumbprint: caller.certificateThumbprint }
-  return token(grant, { jti, now, expiresAt, confirmation }, deps)
+  const { clientId, scope, presentation } = grant
+  return createPresentationToken({ clientId, scope, presentation, jti, now, expiresAt, confirmation }, deps)
 }
 
 function isHolder(grant: AuthorizationGrant, { client, proof }: AuthenticatedCaller): boolean {
@@ -107,58 +87,4 @@ function unknownCode(): ProtocolError {
     'invalid_grant',
     'The code is unknown, used or bound to another client. Start again.',
   )
-}
-
-// A token never outlives the credential it speaks of.
-function tokenEnd(grant: AuthorizationGrant, now: NumericDate, settings: Settings): NumericDate {
-  const ends = grant.presentation.credentials.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)
-  const end = Math.min(now + settings.lifetimes.token, ...ends)
-  if (end > now) return end
-  throw new ProtocolError('invalid_grant', 'The credential has expired. Present another one.')
-}
-
-async function token(
-  grant: AuthorizationGrant,
-  {
-    jti,
-    now,
-    expiresAt,
-    confirmation,
-  }: {
-    readonly jti: string
-    readonly now: NumericDate
-    readonly expiresAt: NumericDate
-    readonly confirmation: Confirmation
-  },
-  { settings, signer }: RedeemCodeDeps,
-): Promise<TokenResponse> {
-  const accessToken = await createAccessToken(
-    {
-      issuer: settings.origin,
-      subject: grant.clientId,
-      audience: settings.origin,
-      clientId: grant.clientId,
-      scope: grant.scope,
-      issuedAt: now,
-      expiresAt,
-      jti,
-      confirmation,
-      claims: { [PRESENTATION_CLAIM]: behind(grant.presentation) },
-    },
-    signer,
-  )
-  return { accessToken, tokenType: 'DPoP', expiresInSeconds: expiresAt - now, scope: grant.scope }
-}
-
-// For services that verify offline: whose credential it was, and nothing of what it says.
-function behind({ transaction, credentials }: Presentation): JsonObject {
-  return {
-    transaction,
-    credentials: credentials.map(({ queryId, issuer, vct, holderKey }) => ({
-      query: queryId,
-      iss: issuer,
-      vct,
-      ...(holderKey === undefined ? {} : { holder: holderKey }),
-    })),
-  }
 }

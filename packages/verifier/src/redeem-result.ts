@@ -54,7 +54,8 @@ export async function redeemResult(
   const key = transactionKey(transactionHandle(wanted.transactionId))
   const stored = await deps.store.get(key)
   const transaction = stored === undefined ? undefined : parseTransaction(stored.value)
-  if (stored === undefined || transaction === undefined) throw notFound()
+  // What is granted as a token is never read as a result: that would leave out the key.
+  if (stored === undefined || transaction === undefined || transaction.grant !== undefined) throw notFound()
   if (!isSession(transaction, wanted.session)) {
     // Somebody else holds the id: nobody gets the result any more.
     await deps.store.take(key)

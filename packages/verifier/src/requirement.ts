@@ -50,6 +50,11 @@ export interface Requirement {
   readonly query: JsonObject
   /** Decides each call from the disclosed claims; an error decides no. */
   readonly decide: Decide
+  /**
+   * How a call without a token is told to present: by metadata that leads to the authorization server, or by a
+   * `request_uri` in the 401, for APIs without one. @default `metadata`
+   */
+  readonly challenge?: 'metadata' | 'request_uri'
 }
 
 /** A requirement, read. */
@@ -57,6 +62,7 @@ export interface ReadRequirement {
   readonly scope: string
   readonly query: DcqlQuery
   readonly decide: Decide
+  readonly challenge: 'metadata' | 'request_uri'
   /** Names of the claims asked for, for refusals that name none themselves. */
   readonly claimNames: readonly string[]
 }
@@ -79,8 +85,8 @@ export function readRequirement(
     throw configurationError('scope_malformed', 'A scope is one token of printable ASCII.')
   }
   const { query, warnings } = readOwnQuery(requirement.query, settings)
-  const { scope, decide } = requirement
-  return { requirement: { scope, query, decide, claimNames: claimNames(query) }, warnings }
+  const { scope, decide, challenge = 'metadata' } = requirement
+  return { requirement: { scope, query, decide, challenge, claimNames: claimNames(query) }, warnings }
 }
 
 /**

@@ -67,6 +67,11 @@ export interface VerifierOptions {
    * key. @default certificates are not looked at
    */
   readonly clientCertificate?: TrustedCertificateField
+  /**
+   * Name of the authentication scheme in a 401 that hands over a `request_uri`. No standard names one; Attaché's own
+   * agents know the default alone. @default `OpenID4VP`
+   */
+  readonly challengeScheme?: string
   /** For unit tests alone: whether test keys count, as `@attache/testing` makes them. @default false */
   readonly allowUnsafeAnchors?: boolean
 }
@@ -84,6 +89,7 @@ export interface Settings {
   readonly onlyChallengeEndpointOfOrigin: boolean
   readonly allowIndexPaths: boolean
   readonly clientCertificate: TrustedCertificateField | undefined
+  readonly challengeScheme: string
   readonly endpoints: Endpoints
   readonly lifetimes: Lifetimes
 }
@@ -97,6 +103,7 @@ export interface Endpoints {
   readonly response: string
   readonly result: string
   readonly done: string
+  readonly redeem: string
 }
 
 /** All in seconds. */
@@ -115,7 +122,7 @@ const CODE_SECONDS = 60
  * Reads the options.
  *
  * @throws {TypeError} `origin`, `path`, `key_binding`, `lifetime`, `algorithm_refused`, `client_id`,
- * `signer_certificate`, `unsafe_anchor`.
+ * `signer_certificate`, `challenge_scheme`, `unsafe_anchor`.
  */
 export function readSettings(options: VerifierOptions, signer: Signer): Settings {
   refuseUnsafeAnchors(options, signer)
@@ -141,6 +148,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
     onlyChallengeEndpointOfOrigin: options.onlyChallengeEndpointOfOrigin ?? true,
     allowIndexPaths: options.allowIndexPaths ?? false,
     clientCertificate: options.clientCertificate,
+    challengeScheme: readScheme(options.challengeScheme ?? 'OpenID4VP'),
     endpoints: {
       challenge: `${path}/challenge`,
       token: `${path}/token`,
@@ -149,6 +157,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
       response: `${path}/response`,
       result: `${path}/result`,
       done: `${path}/done`,
+      redeem: `${path}/redeem`,
     },
     lifetimes: {
       token: seconds(options.tokenLifetimeSeconds ?? 300, 'tokenLifetimeSeconds', 300),
@@ -164,6 +173,14 @@ function readOrigin(text: string): string {
   const url = parseHttpsUrl(text)
   if (url !== undefined && url.origin === text) return text
   throw configurationError('origin', 'The origin is https, host and port, without path or final slash.')
+}
+
+function readScheme(text: string): string {
+  if (/^[A-Za-z][A-Za-z0-9-]*$/.test(text)) return text
+  throw configurationError(
+    'challenge_scheme',
+    'The challengeScheme is one word of letters, digits and hyphens.',
+  )
 }
 
 function readClientId(text: string | undefined, signer: Signer): string {

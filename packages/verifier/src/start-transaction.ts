@@ -27,7 +27,13 @@ import {
 import { responseUri, transactionRequest } from './presentation-request.js'
 import { readOwnQuery } from './requirement.js'
 import type { Settings } from './settings.js'
-import { encodeTransaction, type Requested, transactionHandle, transactionKey } from './transaction.js'
+import {
+  encodeTransaction,
+  type Requested,
+  type TokenGrant,
+  transactionHandle,
+  transactionKey,
+} from './transaction.js'
 
 /** What is asked for, and how. */
 export interface TransactionOptions {
@@ -57,6 +63,13 @@ export interface TransactionOptions {
   readonly returnUri?: string
   /** No redirect after the answer: the transaction id alone fetches the result. @default false */
   readonly crossDevice?: boolean
+}
+
+/** What our own gate adds: a token instead of a result. */
+export interface GrantedTransactionOptions extends TransactionOptions {
+  readonly grant?: TokenGrant
+  /** In seconds. @default the setting */
+  readonly lifetimeSeconds?: number
 }
 
 /** A transaction that has begun. */
@@ -92,7 +105,7 @@ const RESULT_SECONDS = 300
  * Source: OpenID4VP 1.0, sections 5.2, 5.7 and 13.3.
  */
 export async function startTransaction(
-  options: TransactionOptions,
+  options: GrantedTransactionOptions,
   now: NumericDate,
   deps: StartTransactionDeps,
 ): Promise<StartedTransaction> {
@@ -114,7 +127,8 @@ export async function startTransaction(
     decryptionKey: responseMode === 'direct_post.jwt' ? generateDecryptionKey().privateJwk : undefined,
     returnUri: options.crossDevice === true ? undefined : readReturnUri(options, settings),
     session: options.session === undefined ? undefined : digest('sha-256', options.session),
-    expiresAt: now + settings.lifetimes.transaction,
+    expiresAt: now + (options.lifetimeSeconds ?? settings.lifetimes.transaction),
+    grant: options.grant,
     unreadable: 0,
   }
   const handover = handOver(transaction, { handle, options }, deps)

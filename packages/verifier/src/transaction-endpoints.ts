@@ -21,11 +21,13 @@ import {
   type RouteHandler,
   readForm,
 } from '@attache/core'
+import { createTokenResponse, type ServerNonces, verifyDpopProof } from '@attache/oauth'
 import { parseRequestUriPost, REQUEST_OBJECT_MEDIA_TYPE } from '@attache/openid4vp'
 import { VERIFIER_STATUSES } from './errors.js'
 import { encodePresentation } from './presentation.js'
 import { type ReceiveResponseDeps, receiveResponse } from './receive-response.js'
 import { redeemResult, type TransactionResult } from './redeem-result.js'
+import { redeemTransaction } from './redeem-transaction.js'
 import { type ServeRequestDeps, serveRequest } from './serve-request.js'
 
 const MOST_RESPONSE_BYTES = 262_144
@@ -34,13 +36,15 @@ const FORM = 'application/x-www-form-urlencoded'
 
 /** What the endpoints need. */
 export interface TransactionEndpointsDeps extends ServeRequestDeps, ReceiveResponseDeps {
-  readonly store: Pick<Store, 'get' | 'replace' | 'take'>
+  readonly store: Pick<Store, 'get' | 'replace' | 'take' | 'commit'>
+  /** When given, proofs need a nonce of this server. */
+  readonly serverNonces?: ServerNonces | undefined
   readonly clock: Clock
 }
 
 /** Makes the routes. */
 export function transactionEndpoints(deps: TransactionEndpointsDeps): readonly Route[] {
-  const { request, response, result, done } = deps.settings.endpoints
+  const { request, response, result, done, redeem } = deps.settings.endpoints
   const edge = (event: string, work: RouteHandler): RouteHandler =>
     endpoint(work, { statuses: VERIFIER_STATUSES, log: deps.log, random: deps.random, event })
   return [
@@ -49,6 +53,8 @@ export function transactionEndpoints(deps: TransactionEndpointsDeps): readonly R
     { method: 'POST', path: `${response}/:handle`, handle: edge('verifier.response', postResponse(deps)) },
     { method: 'POST', path: result, handle: edge('verifier.result', postResult(deps)) },
     { method: 'GET', path: done, handle: edge('verifier.done', donePage) },
+    { method: 'GET', path: redeem, handle: edge('verifier.done', donePage) },
+    { method: 'POST', path: redeem, handle: edge('verifier.redeem', postRedemption(deps)) },
   ]
 }
 
@@ -72,7 +78,8 @@ function requestObject(text: string): Response {
 function postResponse(deps: TransactionEndpointsDeps): RouteHandler {
   return async (request, { handle = '' }) => {
     const form = await readWalletForm(request, MOST_RESPONSE_BYTES)
-    const { redirectUri } = await receiveResponse({ handle, form, now: deps.clock() }, deps)
+    const dpop = request.headers.get('DPoP')
+    const { redirectUri } = await receiveResponse({ handle, form, dpop, now: deps.clock() }, deps)
     return json(200, redirectUri === undefined ? {} : { redirect_uri: redirectUri }, NO_STORE)
   }
 }
@@ -85,6 +92,27 @@ function postResult(deps: TransactionEndpointsDeps): RouteHandler {
     const wanted = { transactionId, responseCode: form.get('response_code'), session: form.get('session') }
     const result = await redeemResult(wanted, deps.clock(), deps)
     return json(result.status === 'pending' ? 202 : 200, resultBody(result), NO_STORE)
+  }
+}
+
+function postRedemption(deps: TransactionEndpointsDeps): RouteHandler {
+  const { origin, endpoints, algorithms } = deps.settings
+  const target = {
+    method: 'POST',
+    url: `${origin}${endpoints.redeem}`,
+    algorithms,
+    nonces: deps.serverNonces,
+  }
+  return async (request) => {
+    const now = deps.clock()
+    const form = await readWalletForm(request, MOST_FORM_BYTES)
+    const [transactionId, responseCode] = [form.get('transaction_id'), form.get('response_code')]
+    if (transactionId === undefined || responseCode === undefined) {
+      throw new ProtocolError('invalid_request', 'Send transaction_id and response_code.')
+    }
+    const proof = verifyDpopProof(request.headers.get('DPoP'), target, now)
+    const token = await redeemTransaction({ transactionId, responseCode, proof, now }, deps)
+    return json(200, createTokenResponse(token), NO_STORE)
   }
 }
 

@@ -28,6 +28,15 @@ interface AnyTransaction {
   readonly session: string | undefined
   /** When the answer must have come. */
   readonly expiresAt: NumericDate
+  /** What a token is granted for in place of a result; absent where the result itself is asked for. */
+  readonly grant: TokenGrant | undefined
+}
+
+/** A token instead of a result: the transaction began with a refused call. */
+export interface TokenGrant {
+  readonly scope: string
+  /** Thumbprint of the DPoP key it all belongs to; absent until a proof names one. */
+  readonly jkt: string | undefined
 }
 
 /** The request is out; the answer has not come. */
@@ -77,19 +86,19 @@ export type Transaction = Requested | Answered | Refused | Redeemed
 
 /** Reading the result ends what is known of it. */
 export function redeemed(from: Answered | Refused): Redeemed {
-  return { state: 'redeemed', session: from.session, expiresAt: from.expiresAt }
+  return { state: 'redeemed', session: from.session, expiresAt: from.expiresAt, grant: from.grant }
 }
 
 /** A posted answer that holds ends the waiting. */
 export function answered(from: Requested, presentation: Presentation, code: string | undefined): Answered {
-  const { session, expiresAt } = from
+  const { session, expiresAt, grant } = from
   const responseCode = code === undefined ? undefined : digest('sha-256', code)
-  return { state: 'answered', session, expiresAt, presentation, responseCode }
+  return { state: 'answered', session, expiresAt, grant, presentation, responseCode }
 }
 
 /** A refusal, by the wallet or by us, ends it as well. */
 export function refused(from: Requested, reason: Refused['reason']): Refused {
-  return { state: 'refused', session: from.session, expiresAt: from.expiresAt, reason }
+  return { state: 'refused', session: from.session, expiresAt: from.expiresAt, grant: from.grant, reason }
 }
 
 /**
@@ -110,8 +119,14 @@ export function transactionKey(handle: string): string {
 
 /** Writes a transaction for the store. */
 export function encodeTransaction(transaction: Transaction): JsonObject {
-  const { session, expiresAt, state } = transaction
-  const common = { v: 1, state, expiresAt, ...(session === undefined ? {} : { session }) }
+  const { session, expiresAt, state, grant } = transaction
+  const common = {
+    v: 1,
+    state,
+    expiresAt,
+    ...(session === undefined ? {} : { session }),
+    ...(grant === undefined ? {} : { grant: encodeGrant(grant) }),
+  }
   switch (transaction.state) {
     case 'redeemed':
       return common
@@ -151,7 +166,11 @@ export function parseTransaction(value: JsonValue): Transaction | undefined {
   if (!isJsonObject(value) || member(value, 'v') !== 1) return undefined
   const expiresAt = member(value, 'expiresAt')
   if (typeof expiresAt !== 'number') return undefined
-  const common = { expiresAt, session: optionalText(value, 'session') }
+  const common = {
+    expiresAt,
+    session: optionalText(value, 'session'),
+    grant: parseGrant(member(value, 'grant')),
+  }
   switch (member(value, 'state')) {
     case 'requested':
       return parseRequested(value, common)
@@ -171,6 +190,16 @@ export function parseTransaction(value: JsonValue): Transaction | undefined {
     default:
       return undefined
   }
+}
+
+function encodeGrant({ scope, jkt }: TokenGrant): JsonObject {
+  return { scope, ...(jkt === undefined ? {} : { jkt }) }
+}
+
+function parseGrant(value: JsonValue | undefined): TokenGrant | undefined {
+  const scope = isJsonObject(value) ? optionalText(value, 'scope') : undefined
+  if (!isJsonObject(value) || scope === undefined) return undefined
+  return { scope, jkt: optionalText(value, 'jkt') }
 }
 
 function parseRequested(value: JsonObject, common: AnyTransaction): Requested | undefined {

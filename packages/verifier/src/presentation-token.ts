@@ -1,0 +1,85 @@
+/**
+ * The access token that a presentation becomes, whatever route it came by: bound to a key, living minutes.
+ *
+ * Owns its content, its end, and where the presentation behind it is kept. Who may have it is decided in
+ * `redeem-code.ts` and `redeem-transaction.ts`.
+ *
+ * Source: RFC 9068; RFC 9449, sections 5 and 6.
+ *
+ * @module
+ */
+import { type JsonObject, type NumericDate, ProtocolError, storeKey } from '@attache/core'
+import type { Signer } from '@attache/keys'
+import { type Confirmation, createAccessToken, type TokenResponse } from '@attache/oauth'
+import { PLACE } from './client-authentication.js'
+import type { Presentation } from './presentation.js'
+import type { Settings } from './settings.js'
+
+/** The claim of an access token that says whose credential stands behind it: no claim value, no credential. */
+export const PRESENTATION_CLAIM = 'attache_presentation'
+
+/** Where the presentation behind a token is kept; without it the token counts for nothing. */
+export function tokenKey(jti: string): string {
+  return storeKey({ ...PLACE, kind: 'token', id: jti })
+}
+
+/** What a token is granted for. */
+export interface TokenFacts {
+  readonly clientId: string
+  readonly scope: string
+  readonly presentation: Presentation
+  readonly jti: string
+  readonly now: NumericDate
+  /** Of {@link tokenEnd}. */
+  readonly expiresAt: NumericDate
+  readonly confirmation: Confirmation
+}
+
+/**
+ * When a token ends: never after the credential it speaks of.
+ *
+ * @throws {ProtocolError} `invalid_grant`: the credential has expired.
+ */
+export function tokenEnd(presentation: Presentation, now: NumericDate, settings: Settings): NumericDate {
+  const ends = presentation.credentials.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)
+  const end = Math.min(now + settings.lifetimes.token, ...ends)
+  if (end > now) return end
+  throw new ProtocolError('invalid_grant', 'The credential has expired. Present another one.')
+}
+
+/** Signs the token. */
+export async function createPresentationToken(
+  facts: TokenFacts,
+  { settings, signer }: { readonly settings: Settings; readonly signer: Signer },
+): Promise<TokenResponse> {
+  const { clientId, scope, presentation, jti, now, expiresAt, confirmation } = facts
+  const accessToken = await createAccessToken(
+    {
+      issuer: settings.origin,
+      subject: clientId,
+      audience: settings.origin,
+      clientId,
+      scope,
+      issuedAt: now,
+      expiresAt,
+      jti,
+      confirmation,
+      claims: { [PRESENTATION_CLAIM]: behind(presentation) },
+    },
+    signer,
+  )
+  return { accessToken, tokenType: 'DPoP', expiresInSeconds: expiresAt - now, scope }
+}
+
+// For services that verify offline: whose credential it was, and nothing of what it says.
+function behind({ transaction, credentials }: Presentation): JsonObject {
+  return {
+    transaction,
+    credentials: credentials.map(({ queryId, issuer, vct, holderKey }) => ({
+      query: queryId,
+      iss: issuer,
+      vct,
+      ...(holderKey === undefined ? {} : { holder: holderKey }),
+    })),
+  }
+}

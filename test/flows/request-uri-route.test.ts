@@ -1,0 +1,278 @@
+import type { JsonObject } from '@attache/core'
+import type { Signer } from '@attache/keys'
+import { createDpopProof } from '@attache/oauth'
+import { describe, expect, test } from 'vitest'
+import {
+  API,
+  call,
+  createWallet,
+  createWorld,
+  fetchRequest,
+  freshKey,
+  MANAGERS_IN_EU,
+  objectOf,
+  postForm,
+  soundBody,
+  storedText,
+  textOf,
+  type Wallet,
+  type World,
+} from '../support/presentation-world.js'
+
+const CALL = `${API}/payroll/export`
+const REDEEM = `${API}/attache/redeem`
+const wallet = await createWallet()
+
+type Guarded = World & { readonly gate: ReturnType<World['verifier']['requirePresentation']> }
+
+/** An API without an authorization server. */
+function guarded(options: Parameters<typeof createWorld>[0] = {}): Guarded {
+  const world = createWorld({ walletAttesters: [], ...options })
+  const requirement = { ...MANAGERS_IN_EU, challenge: 'request_uri' } as const
+  return { ...world, gate: world.verifier.requirePresentation(requirement) }
+}
+
+async function proof(world: World, url: string, signer: Signer, method = 'POST') {
+  const facts = { now: world.time.clock(), random: world.random }
+  return { DPoP: await createDpopProof({ method, url }, signer, facts) }
+}
+
+async function refusal(world: Guarded, request: Request): Promise<Response> {
+  const outcome = await world.gate(request)
+  if (outcome.allowed) throw new Error('The call was let in.')
+  return outcome.response
+}
+
+/** A call without a token, and what the challenge says. */
+async function begin(world: Guarded, headers: Readonly<Record<string, string>> = {}) {
+  const response = await refusal(world, new Request(CALL, { headers }))
+  const body = await objectOf(response.clone())
+  const openid4vp: JsonObject = JSON.parse(JSON.stringify(body['openid4vp'] ?? {}))
+  return { response, body, openid4vp, transactionId: textOf(body, 'transaction_id') }
+}
+
+const requestUrl = (openid4vp: JsonObject) =>
+  `openid4vp://?${new URLSearchParams(Object.entries(openid4vp).map(([name, value]) => [name, String(value)]))}`
+
+/** Presents, with a proof of the agent's key unless told otherwise. */
+async function presentTo(
+  world: Guarded,
+  { openid4vp }: { readonly openid4vp: JsonObject },
+  { as = wallet, dpop = as.dpop }: { as?: Wallet; dpop?: Signer | null } = {},
+) {
+  const nonce = new Map([['wallet_nonce', 'w-1']])
+  const { request, responseUri } = await fetchRequest(world, requestUrl(openid4vp), nonce)
+  const headers = dpop === null ? {} : await proof(world, responseUri, dpop)
+  const form = new Map(new URLSearchParams(await soundBody(as, request)))
+  return postForm(world, responseUri, form, headers)
+}
+
+async function earned(world: Guarded, begun: { readonly openid4vp: JsonObject }) {
+  const redirect = new URL(textOf(await objectOf(await presentTo(world, begun)), 'redirect_uri'))
+  return redirect.searchParams.get('response_code') ?? ''
+}
+
+async function redeem(
+  world: World,
+  parameters: Readonly<Record<string, string>>,
+  signer: Signer | null = wallet.dpop,
+) {
+  const headers = signer === null ? {} : await proof(world, REDEEM, signer)
+  return postForm(world, REDEEM, new Map(Object.entries(parameters)), headers)
+}
+
+describe('a 401 that hands over a request_uri', () => {
+  test('has exactly these members and header fields [VP401-01]', async () => {
+    const { response, body, openid4vp } = await begin(guarded())
+    expect(response.status).toBe(401)
+    expect(response.headers.get('WWW-Authenticate')).toBe('OpenID4VP version="1"')
+    expect(response.headers.get('Content-Type')).toBe('application/json')
+    expect(response.headers.get('Cache-Control')).toBe('no-store')
+    expect(Object.keys(body).sort()).toEqual(['error', 'expires_in', 'openid4vp', 'transaction_id'])
+    expect(body).toMatchObject({ error: 'presentation_required', expires_in: 120 })
+    expect(Object.keys(openid4vp).sort()).toEqual(['client_id', 'request_uri', 'request_uri_method'])
+    expect(openid4vp).toMatchObject({ request_uri_method: 'post' })
+    // With an authorization server the same call is answered by metadata.
+    const world = createWorld()
+    const other = await world.verifier.requirePresentation(MANAGERS_IN_EU)(new Request(CALL))
+    expect(other.allowed ? '' : other.response.headers.get('WWW-Authenticate')).toMatch(/^DPoP /i)
+  })
+
+  test('has a configurable scheme name [VP401-02]', async () => {
+    const { response } = await begin(guarded({ challengeScheme: 'Present-Role' }))
+    expect(response.headers.get('WWW-Authenticate')).toBe('Present-Role version="1"')
+    for (const challengeScheme of ['', 'two words', 'a"b']) {
+      expect(() => guarded({ challengeScheme })).toThrow(
+        expect.objectContaining({ code: 'challenge_scheme' }),
+      )
+    }
+  })
+
+  test('names a transaction that nothing else gives away [VP401-03]', async () => {
+    const world = guarded()
+    const ids = new Set<string>()
+    for (let round = 0; round < 1000; round += 1) {
+      const { transactionId, openid4vp } = await begin(world)
+      expect(transactionId).toMatch(/^[\w-]{43}$/)
+      expect(JSON.stringify(openid4vp)).not.toContain(transactionId)
+      ids.add(transactionId)
+    }
+    expect(ids.size).toBe(1000)
+    const begun = await begin(world)
+    const { request, text } = await fetchRequest(world, requestUrl(begun.openid4vp), new Map())
+    expect(text).not.toContain(begun.transactionId)
+    expect([request.nonce, request.state]).not.toContain(begun.transactionId)
+    expect(await storedText(world)).not.toContain(begun.transactionId)
+  })
+
+  test('leads to a request object that echoes the wallet_nonce [VP401-06]', async () => {
+    const world = guarded()
+    const { openid4vp } = await begin(world)
+    const url = requestUrl(openid4vp)
+    const { request } = await fetchRequest(world, url, new Map([['wallet_nonce', 'w-17']]))
+    expect(request.walletNonce).toBe('w-17')
+    const { request: plain } = await fetchRequest(world, url, new Map())
+    expect(plain.walletNonce).toBeUndefined()
+  })
+})
+
+describe('the answer to it', () => {
+  test('earns a fresh code in the query, by 200 and never by 3xx [VP401-07] [VP401-12]', async () => {
+    const world = guarded()
+    const codes = new Set<string>()
+    for (let round = 0; round < 2; round += 1) {
+      const answer = await presentTo(world, await begin(world))
+      expect(answer.status).toBe(200)
+      const redirect = new URL(textOf(await objectOf(answer), 'redirect_uri'))
+      expect([redirect.origin + redirect.pathname, redirect.hash]).toEqual([REDEEM, ''])
+      codes.add(redirect.searchParams.get('response_code') ?? '')
+      // A user agent that follows the link gets a page, and nothing is used up.
+      expect((await world.send(new Request(redirect))).status).toBe(200)
+    }
+    expect([...codes].every((code) => /^[\w-]{43}$/.test(code))).toBe(true)
+    expect(codes.size).toBe(2)
+    const begun = await begin(world)
+    const refused = [
+      await redeem(world, { transaction_id: begun.transactionId, response_code: 'x' }),
+      await world.send(new Request(`${API}/attache/request/unknown`)),
+      await postForm(world, `${API}/attache/response/unknown`, new Map([['vp_token', '{}']])),
+    ]
+    for (const { status } of refused) expect(status).toBeGreaterThanOrEqual(400)
+    for (const { status } of refused) expect(status).toBeLessThan(500)
+  })
+
+  test('carries no access token; the redeemed one is bound to the key of the proof [VP401-10]', async () => {
+    const world = guarded()
+    const begun = await begin(world)
+    const answer = await presentTo(world, begun)
+    const body = await objectOf(answer)
+    expect(Object.keys(body)).toEqual(['redirect_uri'])
+    const code = new URL(textOf(body, 'redirect_uri')).searchParams.get('response_code') ?? ''
+    const token = await objectOf(
+      await redeem(world, { transaction_id: begun.transactionId, response_code: code }),
+    )
+    expect(token).toMatchObject({ token_type: 'DPoP', expires_in: 300, scope: 'payroll:export' })
+    const accessToken = textOf(token, 'access_token')
+    const own = await world.gate(await call(world, accessToken, { dpop: wallet.dpop }))
+    expect(own).toMatchObject({ allowed: true, presentation: { claims: { role: 'Manager', region: 'EU' } } })
+    expect((await refusal(world, await call(world, accessToken, { dpop: freshKey() }))).status).toBe(401)
+    // The token dies with its credential.
+    world.revoke()
+    world.time.advance(61)
+    expect((await refusal(world, await call(world, accessToken, { dpop: wallet.dpop }))).status).toBe(401)
+  })
+})
+
+describe('redeeming', () => {
+  const sound = async (world: Guarded) => {
+    const begun = await begin(world)
+    return { transaction_id: begun.transactionId, response_code: await earned(world, begun) }
+  }
+
+  test('needs transaction, code and key together, once [VP401-08]', async () => {
+    const world = guarded()
+    const right = await sound(world)
+    const other = await sound(world)
+    for (const wrong of [
+      { ...right, transaction_id: other.transaction_id },
+      { ...right, response_code: other.response_code },
+      { ...right, response_code: '' },
+      { transaction_id: right.transaction_id },
+      { response_code: right.response_code },
+    ]) {
+      const answer = await redeem(world, wrong)
+      expect(answer.status).toBe(400)
+      expect(await objectOf(answer)).not.toHaveProperty('access_token')
+    }
+    expect((await redeem(world, right, freshKey())).status).toBe(400)
+    expect((await redeem(world, right, null)).status).toBe(400)
+    expect((await redeem(world, right)).status).toBe(200)
+    expect((await redeem(world, right)).status).toBe(400)
+  })
+
+  test('gives one token to twenty at once [VP401-08]', async () => {
+    const world = guarded()
+    const right = await sound(world)
+    const answers = await Promise.all(Array.from({ length: 20 }, () => redeem(world, right)))
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    expect(answers.filter(({ status }) => status === 400)).toHaveLength(19)
+  })
+
+  test('is bound to the key of the refused call, where that showed one [VP401-08]', async () => {
+    const world = guarded()
+    const begun = await begin(world, await proof(world, CALL, wallet.dpop, 'GET'))
+    expect((await presentTo(world, begun, { dpop: freshKey() })).status).toBe(400)
+    // Somebody else's key did not spoil it for the owner.
+    const body = await objectOf(await presentTo(world, begun, { dpop: null }))
+    const code = new URL(textOf(body, 'redirect_uri')).searchParams.get('response_code') ?? ''
+    const right = { transaction_id: begun.transactionId, response_code: code }
+    expect((await redeem(world, right, freshKey())).status).toBe(400)
+    expect((await redeem(world, right)).status).toBe(200)
+    expect((await refusal(world, new Request(CALL, { headers: { DPoP: 'x' } }))).status).toBe(401)
+    const answer = await refusal(world, new Request(CALL, { headers: { DPoP: 'x' } }))
+    expect(await objectOf(answer)).toMatchObject({ code: 'proof_invalid' })
+  })
+
+  test('is nobody’s where no key was ever shown [VP401-08]', async () => {
+    const world = guarded()
+    const begun = await begin(world)
+    const body = await objectOf(await presentTo(world, begun, { dpop: null }))
+    const code = new URL(textOf(body, 'redirect_uri')).searchParams.get('response_code') ?? ''
+    expect((await redeem(world, { transaction_id: begun.transactionId, response_code: code })).status).toBe(
+      400,
+    )
+  })
+
+  test('gives a relay nothing [VP401-09]', async () => {
+    const world = guarded()
+    const attacker = freshKey()
+    // The attacker calls, the victim's wallet presents and alone learns the code.
+    const begun = await begin(world)
+    const code = await earned(world, begun)
+    const id = { transaction_id: begun.transactionId }
+    expect((await redeem(world, id, attacker)).status).toBe(400)
+    expect((await redeem(world, { ...id, response_code: code }, attacker)).status).toBe(400)
+    const read = await postForm(
+      world,
+      `${API}/attache/result`,
+      new Map([...Object.entries(id), ['response_code', code]]),
+    )
+    expect(read.status).toBe(404)
+    // Begun with the attacker's own key, the victim's answer is refused.
+    const own = await begin(world, await proof(world, CALL, attacker, 'GET'))
+    expect((await presentTo(world, own)).status).toBe(400)
+  })
+
+  test('ends with the transaction, and so do its other endpoints [VP401-11]', async () => {
+    const world = guarded()
+    const open = await begin(world)
+    const answered = await sound(world)
+    const fetched = await fetchRequest(world, requestUrl(open.openid4vp), new Map())
+    const body = new Map(new URLSearchParams(await soundBody(wallet, fetched.request)))
+    world.time.advance(121)
+    const requestUri = textOf(open.openid4vp, 'request_uri')
+    expect((await postForm(world, requestUri, new Map())).status).toBe(404)
+    expect((await postForm(world, fetched.responseUri, body)).status).toBe(400)
+    expect((await redeem(world, answered)).status).toBe(400)
+  })
+})
