@@ -152,7 +152,8 @@ export async function createPresentationWorld(options: PresentationOptions = {})
       if ((first.status !== 401 && first.status !== 403) || said === null) return first
       const dpopNonce = first.headers.get('DPoP-Nonce')
       const nonce = dpopNonce === null ? {} : { dpopNonce }
-      const challenge = { status: first.status, wwwAuthenticate: [said], ...nonce } as const
+      const body = said.startsWith('OpenID4VP') ? { body: await first.clone().text() } : {}
+      const challenge = { status: first.status, wwwAuthenticate: [said], ...nonce, ...body } as const
       const answer = await world.wallet.authorize(AGENT, { ...question, challenge })
       return answer.outcome === 'authorized' ? send(url, answer) : first
     },

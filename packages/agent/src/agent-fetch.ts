@@ -37,10 +37,15 @@ export interface AgentFetchOptions {
 /** How many redirects a call without credentials follows. */
 const MAX_REDIRECTS = 10
 
+/** Largest body of a challenge that goes to the wallet, in bytes. */
+const MAX_CHALLENGE_BYTES = 65_536
+
 /** One call, ready to be sent any number of times. */
 interface Call {
   readonly wire: WireRequest
   readonly socketPath: string
+  /** The API named this URL, not the agent. */
+  readonly redirected?: boolean
 }
 
 /**
@@ -99,7 +104,8 @@ async function followRedirects(call: Call, mode: Request['redirect']): Promise<R
     if (mode === 'error') throw new TypeError('fetch failed', { cause: new Error('The API redirects.') })
     if (hops === MAX_REDIRECTS)
       throw new TypeError('fetch failed', { cause: new Error('Too many redirects.') })
-    current = { ...current, wire: redirectedRequest(current.wire, location, response.status) }
+    const wire = redirectedRequest(current.wire, location, response.status)
+    current = { ...current, wire, redirected: true }
   }
 }
 
@@ -125,7 +131,8 @@ async function callWithWallet(call: Call): Promise<{ response: Response; authori
   let response = await send(wire, answer)
   const answered = new Set<ChallengeKind>()
   for (let kind = challengeKind(response); kind !== undefined; kind = challengeKind(response)) {
-    if (answered.has(kind)) break
+    // A request for a presentation counts only from the origin that the agent itself called.
+    if (answered.has(kind) || (call.redirected === true && carriesRequest(response))) break
     answered.add(kind)
     const challenge = await readChallenge(response)
     const next = await askWallet(call, challenge.challenge).catch(() => REFUSED)
@@ -163,12 +170,33 @@ async function readChallenge(response: Response): Promise<{ challenge: ApiChalle
     wwwAuthenticate: [response.headers.get('www-authenticate') ?? ''],
     ...(dpopNonce === null ? {} : { dpopNonce }),
   }
-  const scheme = /(?:^|[\s,])OpenID4VP(?:\s|$|,)/i.test(challenge.wwwAuthenticate[0] ?? '')
-  const length = Number(response.headers.get('content-length') ?? Number.NaN)
   // Only this scheme carries its request in the body; every other body is the caller's alone.
-  if (!scheme || !(length <= 65_536)) return { challenge, response }
-  const body = await response.clone().text()
-  return { challenge: body === '' ? challenge : { ...challenge, body }, response }
+  if (!carriesRequest(response)) return { challenge, response }
+  const body = await readSmallText(response.clone())
+  return { challenge: body === undefined ? challenge : { ...challenge, body }, response }
+}
+
+function carriesRequest({ headers }: Response): boolean {
+  return /(?:^|[\s,])OpenID4VP(?:\s|$|,)/i.test(headers.get('www-authenticate') ?? '')
+}
+
+/** The text of a body, chunked or not; nothing when it is empty or longer than a challenge can be. */
+async function readSmallText({ body }: Response): Promise<string | undefined> {
+  if (body === null) return undefined
+  const decoder = new TextDecoder()
+  const reader = body.getReader()
+  let text = ''
+  for (let size = 0; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return text === '' ? undefined : text
+    size += value.byteLength
+    if (size > MAX_CHALLENGE_BYTES) {
+      // Not awaited: a clone is only cancelled once its twin is.
+      void reader.cancel().catch(() => undefined)
+      return undefined
+    }
+    text += decoder.decode(value, { stream: true })
+  }
 }
 
 async function askWallet(call: Call, challenge?: ApiChallenge): Promise<AuthorizationAnswer> {

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { AuthorizationAnswer, AuthorizationQuestion, NonceReport } from '@attache/agent'
+import type { ApiChallenge, AuthorizationAnswer, AuthorizationQuestion, NonceReport } from '@attache/agent'
 import { type NumericDate, ProtocolError, VerificationError } from '@attache/core'
 import { type Challenge, headersWithProof, parseWwwAuthenticate } from '@attache/oauth'
 import type { AccessTokens, HeldToken } from './access-tokens.js'
@@ -19,7 +19,12 @@ import { clientInstanceAt } from './client-instance.js'
 import type { Decision, Explanations } from './explanations.js'
 import type { KillSwitch } from './kill-switch.js'
 import type { TrustedVerifier, WalletAgent, WalletOptions } from './options.js'
-import { discoverAuthorization, type GuardedResource } from './protected-resource.js'
+import {
+  type PresentationChallenge,
+  parsePresentationChallenge,
+  runPresentationChallenge,
+} from './presentation-challenge.js'
+import { discoverAuthorization } from './protected-resource.js'
 import type { RefusalLimit } from './refusal-limit.js'
 import type { SingleFlight } from './single-flight.js'
 import type { Vault } from './vault.js'
@@ -67,13 +72,10 @@ export async function authorizeCall(facts: CallFacts, deps: AuthorizeCallDeps): 
   if (challenge.dpopNonce !== undefined) {
     noteNonce(agent.id, { url: question.url, dpopNonce: challenge.dpopNonce }, deps)
   }
-  const said = readChallenge(challenge.wwwAuthenticate)
+  const said = readChallenge(challenge)
   if (said === undefined) {
-    return explain(
-      facts,
-      { code: 'challenge_unusable', message: 'The API says nothing this wallet can answer.' },
-      deps,
-    )
+    const message = 'The API says nothing this wallet can answer.'
+    return explain(facts, { code: 'challenge_unusable', message }, deps)
   }
   const token = await tokenFor({ ...facts, verifier, said }, deps)
   return 'outcome' in token ? token : withProof(facts, token, deps)
@@ -99,16 +101,23 @@ interface Said {
   readonly error: string | undefined
   readonly scope: string | undefined
   readonly metadataUrl: string | undefined
+  /** Where the API asks for the presentation itself. */
+  readonly presentation?: PresentationChallenge
 }
 
-function readChallenge(fields: readonly string[]): Said | undefined {
+function readChallenge({ status, wwwAuthenticate, body }: ApiChallenge): Said | undefined {
   try {
-    const challenges = parseWwwAuthenticate(fields.join(', '))
+    const challenges = parseWwwAuthenticate(wwwAuthenticate.join(', '))
     const ours = challenges.find(({ scheme }) => scheme === 'dpop') ?? challenges.find(hasMetadata)
+    const error = ours?.parameters.get('error')
+    // An authorization server comes first: its tokens serve more than one API.
+    if (status === 401 && !challenges.some(hasMetadata) && challenges.some(asksForPresentation)) {
+      const presentation = parsePresentationChallenge(body)
+      return { error, scope: undefined, metadataUrl: undefined, presentation }
+    }
     if (ours === undefined) return undefined
     const { parameters } = ours
-    const metadataUrl = parameters.get('resource_metadata')
-    return { error: parameters.get('error'), scope: parameters.get('scope'), metadataUrl }
+    return { error, scope: parameters.get('scope'), metadataUrl: parameters.get('resource_metadata') }
   } catch (error) {
     if (error instanceof VerificationError) return undefined
     throw error
@@ -117,6 +126,10 @@ function readChallenge(fields: readonly string[]): Said | undefined {
 
 function hasMetadata({ parameters }: Challenge): boolean {
   return parameters.has('resource_metadata')
+}
+
+function asksForPresentation({ scheme, parameters }: Challenge): boolean {
+  return scheme === 'openid4vp' && parameters.get('version') === '1'
 }
 
 interface ChallengedCall extends CallFacts {
@@ -177,11 +190,7 @@ async function obtainToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Prom
     })
   }
   try {
-    const resource = await discoverAuthorization(
-      { url: facts.question.url, metadataUrl: facts.said.metadataUrl, verifier },
-      deps,
-    )
-    const outcome = await present(facts, resource, deps)
+    const { outcome, resource, authorizationServer } = await earnToken(facts, deps)
     if (outcome.kind === 'denied') {
       deps.refusals.note(agent.id, verifier.clientId, now)
       return await write({
@@ -193,9 +202,9 @@ async function obtainToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Prom
     }
     const token: HeldToken = {
       accessToken: outcome.accessToken,
-      resource: resource.resource,
+      resource,
       scope: facts.said.scope ?? '',
-      authorizationServer: resource.authorizationServer.issuer,
+      authorizationServer,
       mintedAt: now,
       expiresAt: now + outcome.expiresInSeconds,
     }
@@ -213,19 +222,34 @@ async function obtainToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Prom
   }
 }
 
-async function present(
-  facts: ChallengedCall,
-  { authorizationServer: server }: GuardedResource,
-  deps: AuthorizeCallDeps,
-): Promise<ChallengeOutcome> {
-  const { agent, verifier, said, now } = facts
-  const where = { agent: agent.id, clientId: agent.clientId, authorizationServer: server.issuer }
-  const client = await clientInstanceAt(where, deps)
+/** What a presentation earned, for which resource, and whom the DPoP key belongs to. */
+interface Earned {
+  readonly outcome: ChallengeOutcome
+  readonly resource: string
+  readonly authorizationServer: string
+}
+
+async function earnToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Promise<Earned> {
+  const { agent, verifier, said, now, question } = facts
+  const clientAt = (authorizationServer: string) =>
+    clientInstanceAt({ agent: agent.id, clientId: agent.clientId, authorizationServer }, deps)
+  if (said.presentation !== undefined) {
+    // The API is its own authorization server: the token is for its origin, and so is the key.
+    const { origin } = new URL(question.url)
+    const { presentation: challenge } = said
+    const client = await clientAt(origin)
+    const outcome = await runPresentationChallenge({ client, challenge, origin, now }, deps)
+    return { outcome, resource: origin, authorizationServer: origin }
+  }
+  const wanted = { url: question.url, metadataUrl: said.metadataUrl, verifier }
+  const { resource, authorizationServer: server } = await discoverAuthorization(wanted, deps)
+  const client = await clientAt(server.issuer)
   const { profile, algorithms, errorDelivery = 'local' } = deps.options
-  return runChallengeRoute(
+  const outcome = await runChallengeRoute(
     { client, verifier, server, scope: said.scope, profile, algorithms, errorDelivery, now },
     deps,
   )
+  return { outcome, resource, authorizationServer: server.issuer }
 }
 
 async function withProof(

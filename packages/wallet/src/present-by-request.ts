@@ -47,7 +47,17 @@ import type { TrustedVerifier, WalletOptions } from './options.js'
 export interface HandedRequest {
   readonly agent: string
   readonly request: string | JsonObject
+  /** The API whose 401 brought the request: the client must guard it, and every host be configured. */
+  readonly api?: CallingApi
   readonly now: NumericDate
+}
+
+/** An API that answered a call of the agent with a request. */
+export interface CallingApi {
+  /** Origin of the URL that the agent called. */
+  readonly origin: string
+  /** Posts the presentation with a proof of the key that its result is for. */
+  readonly send: OutboundFetch
 }
 
 /** What plain presenting needs. */
@@ -80,10 +90,14 @@ export async function presentByRequest(facts: HandedRequest, deps: PresentDeps):
   const verifier = deps.options.verifiers.find(({ clientId }) => clientId === handover.clientId)
   parseClientIdentifier(handover.clientId, () => verifier !== undefined)
   if (verifier === undefined) throw stop('unknown_client', 'The client is not configured. Nothing was sent.')
+  const { api } = facts
+  if (api !== undefined && !verifier.apis.includes(api.origin)) {
+    throw stop('client_unlinked', 'The client is not configured for the API that handed the request over.')
+  }
 
   const verified = await resolveRequest(handover, { verifier, now: facts.now }, deps)
   checkMode(verified.request, deps.options.profile)
-  const responseUri = linkedResponseUri(verified, verifier)
+  const responseUri = linkedResponseUri(verified, { verifier, certificateCounts: api === undefined })
   const release = {
     agent: facts.agent,
     verifier: verifier.clientId,
@@ -99,7 +113,7 @@ export async function presentByRequest(facts: HandedRequest, deps: PresentDeps):
     const redirectUri = await deliver(
       { responseUri, request: verified.request },
       { vpToken: answer.vpToken },
-      deps,
+      { fetch: api?.send ?? deps.fetch },
     )
     const redirected = redirectUri === undefined ? {} : { redirectUri }
     return { kind: 'delivered', verifier: verifier.clientId, facts: answer.facts, ...redirected }
@@ -192,10 +206,22 @@ function checkMode({ responseMode }: AuthorizationRequest, profile: 'base' | 'ha
   throw new ProtocolError('invalid_request', 'The response_mode is not one that this wallet answers.')
 }
 
-/** The response_uri, when its host is configured for the client or named by its certificate. */
-function linkedResponseUri({ request, client }: VerifiedRequest, verifier: TrustedVerifier): string {
+/** The response_uri, when its host is configured for the client or, where that counts, named by its certificate. */
+function linkedResponseUri(
+  { request, client }: VerifiedRequest,
+  {
+    verifier,
+    certificateCounts,
+  }: { readonly verifier: TrustedVerifier; readonly certificateCounts: boolean },
+): string {
   const host = parseHttpsUrl(request.responseUri)?.host
   const configured = host !== undefined && hostsOf(verifier).includes(host)
+  if (!configured && !certificateCounts) {
+    throw stop(
+      'response_uri_unlinked',
+      'The response_uri lies on a host that is not linked to the called API.',
+    )
+  }
   const { responseUris: registered } = verifier
   const exact = registered === undefined ? {} : { registered }
   return boundResponseUri(request, client, { hostLink: configured ? 'off' : 'certificate', ...exact })
@@ -209,7 +235,7 @@ function hostsOf(verifier: TrustedVerifier): readonly string[] {
 async function deliver(
   { responseUri, request }: { readonly responseUri: string; readonly request: AuthorizationRequest },
   answer: WalletAnswer,
-  deps: PresentDeps,
+  deps: { readonly fetch: OutboundFetch },
 ): Promise<string | undefined> {
   const body = await directPostBody(request, answer)
   const init = {
