@@ -118,6 +118,15 @@ describe('client attestation', () => {
     }
   })
 
+  test('the attested client is judged, whatever else the expectation carries [ABCA-A-06] [ABCA-A-03]', async () => {
+    const speaksForOthers = { ...expected.attesters[0], clients: [{ is: 'agent-99' }] }
+    const carried = { attesters: [speaksForOthers], clientId: 'agent-99' }
+    expect(refusalOf(await present(), carried).message).toContain('trusted attester')
+    expect(verifyClientAttestation(await present(), { ...expected, ...{ typ: 'JWT' } }, NOW).clientId).toBe(
+      'agent-17',
+    )
+  })
+
   test('an attester speaks for its own clients only [ABCA-A-06]', async () => {
     const foreign = await present({ attestation: await attest({ clientId: 'payroll' }) })
     expect(refusalOf(foreign)).toMatchObject({ code: 'invalid_client' })

@@ -229,7 +229,7 @@ function verifyAttestation(
   if (typeof member(jws.payload, 'exp') !== 'number') throw refused('The client attestation needs an exp.')
   const instanceKey = parseConfirmationKey(member(jws.payload, 'cnf'))
   const attester = attempt('The client attestation is not signed by a trusted attester.', () =>
-    verifyAttester(jws, { typ: ATTESTATION_TYP, clientId, ...expected }, now),
+    verifyAttester(jws, { ...expected, typ: ATTESTATION_TYP, clientId }, now),
   )
   attempt('The client attestation is expired or not valid yet.', () => checkTimes(jws.payload, now))
   if (presented.clientId !== undefined && presented.clientId !== clientId) {
