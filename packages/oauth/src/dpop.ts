@@ -29,6 +29,7 @@ import {
   digest,
   type JwsAlgorithm,
   jwkThumbprint,
+  type KeyPool,
   type ParsedJws,
   type PublicJwk,
   parseJws,
@@ -102,6 +103,8 @@ export interface DpopExpectation {
   readonly maxAgeSeconds?: number
   /** How far `iat` may lie ahead, in seconds. @default 10 */
   readonly maxAheadSeconds?: number
+  /** Imports each key once, where the same clients come again. @default every proof's key is imported anew */
+  readonly keys?: KeyPool | undefined
 }
 
 /** A proof that passed every check but one: that it was not used before. */
@@ -135,7 +138,7 @@ export function verifyDpopProof(
   const jws = parseProof(proof)
   // What costs little comes first: anybody may send proofs, and a signature costs more than all the rest.
   const { jti, iat } = verifyClaims(jws.payload, expected, now)
-  const publicJwk = verifySignature(jws, expected.algorithms)
+  const publicJwk = verifySignature(jws, expected)
   const nonce = verifyNonce(jws.payload, expected.nonces, now)
   const jkt = jwkThumbprint(publicJwk)
   const target = normalizeTargetUri(expected.url) ?? expected.url
@@ -181,9 +184,10 @@ function parseProof(proof: string | null | undefined): ParsedJws {
   )
 }
 
-function verifySignature(jws: ParsedJws, algorithms: readonly JwsAlgorithm[]): PublicJwk {
+function verifySignature(jws: ParsedJws, { algorithms, keys }: DpopExpectation): PublicJwk {
   return refusing('The type, algorithm, key or signature of the DPoP proof is not accepted.', () => {
-    const key = parsePublicJwk(member(jws.header, 'jwk'))
+    const jwk = member(jws.header, 'jwk')
+    const key = keys === undefined ? parsePublicJwk(jwk) : keys.parse(jwk)
     verifyJws(jws, { typ: TYP, algorithms, key })
     return key
   })

@@ -9,6 +9,7 @@
  * @module
  */
 import { type NumericDate, ProtocolError, type StoreStep } from '@attache/core'
+import type { KeyPool } from '@attache/keys'
 import {
   type AttestedClient,
   CLIENT_ATTESTATION_HEADER,
@@ -38,6 +39,8 @@ export interface ClientAuthenticationDeps {
   readonly settings: Settings
   /** When given, proofs need a nonce of this server. */
   readonly serverNonces?: ServerNonces | undefined
+  /** Keys of proofs, imported once. */
+  readonly proofKeys?: KeyPool | undefined
 }
 
 /** Where this room's entries lie in a store. */
@@ -53,11 +56,11 @@ export const PLACE = { tenant: 'default', room: 'verifier' } as const
  */
 export function authenticateCaller(
   call: { readonly headers: Headers; readonly path: string; readonly clientId: string | undefined },
-  { settings, serverNonces }: ClientAuthenticationDeps,
+  { settings, serverNonces, proofKeys: keys }: ClientAuthenticationDeps,
   now: NumericDate,
 ): AuthenticatedCaller {
   const { algorithms, walletAttesters, origin, allowedClients } = settings
-  const target = { method: 'POST', url: `${origin}${call.path}`, algorithms, nonces: serverNonces }
+  const target = { method: 'POST', url: `${origin}${call.path}`, algorithms, nonces: serverNonces, keys }
   const proof = verifyDpopProof(call.headers.get('DPoP'), target, now)
   const presented = {
     attestation: call.headers.get(CLIENT_ATTESTATION_HEADER),

@@ -18,7 +18,7 @@ import {
   randomId,
   type Store,
 } from '@attache/core'
-import type { PublicJwk, Signer } from '@attache/keys'
+import type { KeyPool, PublicJwk, Signer } from '@attache/keys'
 import {
   type AccessTokenClaims,
   externalUrl,
@@ -50,6 +50,8 @@ export interface GateDeps {
   readonly tokenKeys: readonly PublicJwk[]
   /** When given, proofs need a nonce of this resource. */
   readonly resourceNonces?: ServerNonces | undefined
+  /** Keys of proofs, imported once. */
+  readonly proofKeys?: KeyPool | undefined
   readonly issuers: IssuerTrust
   readonly statuses: StatusResolver
   readonly store: Pick<Store, 'get' | 'commit' | 'put'>
@@ -203,7 +205,7 @@ function problemOf(code: string): ProblemCode {
 
 async function verifyCall(
   { request, url, now }: { readonly request: Request; readonly url: string; readonly now: NumericDate },
-  { settings, tokenKeys, store, resourceNonces }: GateDeps,
+  { settings, tokenKeys, store, resourceNonces, proofKeys: keys }: GateDeps,
 ): Promise<AccessTokenClaims> {
   const presented = parsePresentedToken(request.headers.get('Authorization'), request.url)
   if (presented === undefined) throw new ProtocolError('token_missing', 'Send an access token.')
@@ -215,7 +217,7 @@ async function verifyCall(
     now,
   )
   if (scheme === 'bearer') requireConfirmation({ scheme, confirmation: token.confirmation }, {})
-  const expected = { method: request.method, url, algorithms, accessToken, nonces: resourceNonces }
+  const expected = { method: request.method, url, algorithms, accessToken, nonces: resourceNonces, keys }
   const proof = verifyDpopProof(request.headers.get('DPoP'), expected, now)
   const certificateThumbprint = shownCertificate(request.headers, settings.clientCertificate)
   requireConfirmation({ scheme, confirmation: token.confirmation }, { jkt: proof.jkt, certificateThumbprint })

@@ -21,6 +21,7 @@ import {
   type RouteHandler,
   readForm,
 } from '@attache/core'
+import type { KeyPool } from '@attache/keys'
 import { createTokenResponse, type ServerNonces, verifyDpopProof } from '@attache/oauth'
 import { parseRequestUriPost, REQUEST_OBJECT_MEDIA_TYPE } from '@attache/openid4vp'
 import { VERIFIER_STATUSES } from './errors.js'
@@ -37,8 +38,10 @@ const FORM = 'application/x-www-form-urlencoded'
 /** What the endpoints need. */
 export interface TransactionEndpointsDeps extends ServeRequestDeps, ReceiveResponseDeps {
   readonly store: Pick<Store, 'get' | 'replace' | 'take' | 'commit'>
-  /** When given, proofs need a nonce of this server. */
-  readonly serverNonces?: ServerNonces | undefined
+  /** When given, proofs need a nonce of the resource, which redeems by itself: no other server is there. */
+  readonly resourceNonces?: ServerNonces | undefined
+  /** Keys of proofs, imported once. */
+  readonly proofKeys?: KeyPool | undefined
   readonly clock: Clock
 }
 
@@ -101,7 +104,8 @@ function postRedemption(deps: TransactionEndpointsDeps): RouteHandler {
     method: 'POST',
     url: `${origin}${endpoints.redeem}`,
     algorithms,
-    nonces: deps.serverNonces,
+    nonces: deps.resourceNonces,
+    keys: deps.proofKeys,
   }
   return async (request) => {
     const now = deps.clock()

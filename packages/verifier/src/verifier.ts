@@ -12,7 +12,7 @@ import {
   type Route,
   type Store,
 } from '@attache/core'
-import { createSeal, digest, type Seal, type Signer } from '@attache/keys'
+import { createKeyPool, createSeal, digest, type Seal, type Signer } from '@attache/keys'
 import { createServerNonces } from '@attache/oauth'
 import { createVerifiedIssuerCache } from '@attache/sd-jwt'
 import { createStatusResolver } from '@attache/status-list'
@@ -78,7 +78,9 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
   const requirementOf = (scope: string) => requirements.get(scope)
   const scopes = () => [...requirements.keys()]
   const nonces = options.requireDpopNonce === true ? createNonces(settings.origin, { ...deps, seal }) : {}
-  const shared = { ...deps, ...nonces, settings, seal, verification, requirementOf, scopes }
+  // The same agents come again, call by call: importing a key costs as much as verifying with it.
+  const proofKeys = createKeyPool()
+  const shared = { ...deps, ...nonces, settings, seal, verification, requirementOf, scopes, proofKeys }
   const challenge =
     settings.walletAttesters.length === 0 ? [] : [challengeEndpoint(shared), tokenEndpoint(shared)]
   return {
@@ -122,6 +124,7 @@ function createVerification(
       cache: createVerifiedIssuerCache(),
       trustFingerprint: digest('sha-256', JSON.stringify(options.trustedIssuers)),
     },
+    holderKeys: createKeyPool(),
     alwaysBind: settings.profile === 'haip',
     requireStatus: options.requireStatus ?? false,
   }

@@ -9,7 +9,7 @@
  * @module
  */
 import type { JsonObject, JsonValue, NumericDate, VerificationError } from '@attache/core'
-import { type JwsAlgorithm, jwkThumbprint } from '@attache/keys'
+import { type JwsAlgorithm, jwkThumbprint, type KeyPool } from '@attache/keys'
 import {
   type CredentialQuery,
   type DcqlQuery,
@@ -57,6 +57,8 @@ export interface VerifyPresentationDeps {
   readonly requireStatus: boolean
   /** Remembers issuer signatures that held, under one trust configuration. @default none */
   readonly verifiedIssuers?: NonNullable<SdJwtVcExpectation['verifiedIssuers']>
+  /** Imports each holder's key once. @default every time anew */
+  readonly holderKeys?: KeyPool
   /** Hears every step, passed or not; for explaining. */
   readonly trace?: (step: VerificationStep) => void
 }
@@ -182,6 +184,7 @@ function expectation(text: string, query: CredentialQuery, { facts, deps }: Cont
     credentialAudience: facts.audiences,
     now: facts.now,
     ...(deps.verifiedIssuers === undefined ? {} : { verifiedIssuers: deps.verifiedIssuers }),
+    ...(deps.holderKeys === undefined ? {} : { holderKeys: deps.holderKeys }),
   }
 }
 
