@@ -51,8 +51,11 @@ async function begin(world: Guarded, headers: Readonly<Record<string, string>> =
   return { response, body, openid4vp, transactionId: textOf(body, 'transaction_id') }
 }
 
-const requestUrl = (openid4vp: JsonObject) =>
-  `openid4vp://?${new URLSearchParams(Object.entries(openid4vp).map(([name, value]) => [name, String(value)]))}`
+function requestUrl(openid4vp: JsonObject): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(openid4vp)) parameters.set(name, String(value))
+  return `openid4vp://?${parameters}`
+}
 
 /** Presents, with a proof of the agent's key unless told otherwise. */
 async function presentTo(

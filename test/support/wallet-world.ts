@@ -228,10 +228,12 @@ async function callAsAgent(
   const wwwAuthenticate = first.headers.get('WWW-Authenticate')
   if ((first.status !== 401 && first.status !== 403) || wwwAuthenticate === null) return first
   const dpopNonce = first.headers.get('DPoP-Nonce')
+  const body = wwwAuthenticate.startsWith('OpenID4VP ') ? { body: await first.clone().text() } : {}
   const challenge = {
     status: first.status,
     wwwAuthenticate: [wwwAuthenticate],
     ...(dpopNonce === null ? {} : { dpopNonce }),
+    ...body,
   } as const
   const answer = await wallet.authorize(call.agent, { ...question, challenge })
   return answer.outcome === 'authorized' ? send(answer) : first
