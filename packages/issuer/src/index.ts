@@ -9,6 +9,7 @@ export { type CredentialTemplate, parseCredentialTemplate } from './credential-t
 export type { WaitingCredential } from './decide-deferred.js'
 export { createDirectory, type Directory, type ImportReport, type ImportRow } from './directory.js'
 export { createIssuer, type Issuer } from './issuer.js'
+export type { KeyPublication, KeySuccession, RetiredKey } from './issuer-keys.js'
 export type {
   ClientAuthentication,
   IssuerDeps,

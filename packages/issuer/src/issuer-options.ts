@@ -21,6 +21,7 @@ import type { Display, TransactionCodeInput } from '@attache/openid4vci'
 import type { StatusLists } from '@attache/status-list'
 import type { ClaimsSource } from './claims-source.js'
 import type { CredentialTemplate } from './credential-template.js'
+import type { KeyPublication } from './issuer-keys.js'
 import type { SignedInPerson, SignIn } from './sign-in.js'
 
 /** The grants an issuer can offer. */
@@ -105,6 +106,8 @@ export interface IssuerOptions {
   readonly encryption?: MessageEncryptionOptions | undefined
   /** Whether metadata are also offered signed, by the credential signer. @default false */
   readonly signedMetadata?: boolean | undefined
+  /** The keys to be served as JWT VC Issuer Metadata besides the active one. @default that is not served */
+  readonly keyPublication?: KeyPublication | undefined
   /** Refresh tokens, and how long they live in seconds. @default none */
   readonly refreshTokenSeconds?: number | undefined
   /**

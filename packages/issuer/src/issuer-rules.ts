@@ -11,13 +11,14 @@
 import { configurationError } from '@attache/core'
 import type { Signer } from '@attache/keys'
 import { isCredentialIssuerIdentifier } from '@attache/openid4vci'
+import { checkKeyPublication } from './issuer-keys.js'
 import type { IssuerDeps, IssuerOptions } from './issuer-options.js'
 
 /**
  * Checks the options.
  *
  * @throws {TypeError} `issuer_identifier`, `issuer_templates`, `issuer_grants`, `issuer_protection`,
- *   `issuer_key_attestations`,
+ *   `issuer_key_attestations`, `issuer_keys`,
  *   `issuer_haip`, `issuer_type_metadata`: which rule is broken.
  */
 export function checkIssuerOptions(
@@ -34,6 +35,11 @@ export function checkIssuerOptions(
   if (options.grants.length === 0) throw configurationError('issuer_grants', 'Name at least one grant.')
   checkProtection(options)
   checkKeyAttestations(options)
+  if (options.keyPublication !== undefined) {
+    const lifetimes = options.templates.map((template) => template.lifetimeSeconds)
+    const facts = { active: deps.signer.publicJwk, credentialSeconds: Math.max(...lifetimes) }
+    checkKeyPublication(options.keyPublication, facts)
+  }
   if ((options.refreshRotationGraceSeconds ?? 30) < 30) {
     throw configurationError('issuer_grants', 'A replaced refresh token must work for 30 seconds at least.')
   }

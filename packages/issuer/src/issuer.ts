@@ -22,6 +22,7 @@ import { deferredEndpoint } from './deferred-endpoint.js'
 import { type EndpointUrls, endpointUrls } from './endpoint-urls.js'
 import { grantTable } from './grant-table.js'
 import { createInteractions } from './interactions.js'
+import { issuerKeysEndpoint, provableIssuer } from './issuer-keys.js'
 import { authorizationServerMetadataOf, configurationOf, issuerMetadataOf } from './issuer-metadata.js'
 import {
   DEFAULT_LIFETIMES,
@@ -142,7 +143,7 @@ function partsOf(options: IssuerOptions, deps: IssuerDeps): Parts {
 }
 
 function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): readonly Route[] {
-  const { credentialIssuer, clientAuthentication } = options
+  const { credentialIssuer, clientAuthentication, keyPublication } = options
   const shared = { ...deps, ...parts, credentialIssuer, clientAuthentication }
   const credential = credentialDeps(options, deps, parts)
   const defers = options.templates.some((template) => template.issuance === 'deferred')
@@ -154,6 +155,7 @@ function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): reado
       templates: options.templates,
       metadataSigner: options.signedMetadata ? deps.signer : undefined,
     }),
+    ...(keyPublication ? [issuerKeysEndpoint({ credentialIssuer, publication: keyPublication }, deps)] : []),
     offerEndpoint(shared),
     nonceEndpoint(shared),
     ...(parts.challenges ? [challengeEndpoint({ ...shared, challenges: parts.challenges })] : []),
@@ -177,7 +179,10 @@ function credentialDeps(options: IssuerOptions, deps: IssuerDeps, parts: Parts):
   return {
     ...deps,
     ...parts,
-    iss: credentialIssuer,
+    iss: provableIssuer(credentialIssuer, {
+      signer: deps.signer,
+      published: options.keyPublication !== undefined,
+    }),
     batchSize: options.batchSize ?? 1,
     encryption: options.encryption,
     proofCertificates: options.proofCertificates,

@@ -12,7 +12,11 @@ describe('createCredentialNonces', () => {
     const store = createMemoryStore({ clock: () => clock })
     const nonces = createCredentialNonces(
       { credentialIssuer: 'https://issuer.example', lifetimeSeconds: 300 },
-      { seal: createSeal([{ id: 'a', key: random(32) }], { random }), random, keys: createRecordKeys('default') },
+      {
+        seal: createSeal([{ id: 'a', key: random(32) }], { random }),
+        random,
+        keys: createRecordKeys('default'),
+      },
     )
     const nonce = nonces.issue(NOW)
     const spend = (now: number) => store.commit([nonces.open(nonce, now).step])
