@@ -4,12 +4,15 @@
  * Owns reading it strictly: an unknown member is refused with its path and the nearest name, because a
  * misspelt security setting must not be a setting that is silently off. Files it names are read elsewhere.
  *
+ * One issuer is written at the top level; several stand in `issuers`, each with a tenant of its own.
+ *
  * @module
  */
 
-import { parseJson } from '@attache/core'
+import { isJsonObject, parseJson } from '@attache/core'
 import { nearestName, startUpError } from '@attache/daemon'
 import { z } from 'zod'
+import type { IssuerConfiguration } from './issuer-configuration.js'
 
 /** Where to listen, with which certificate. Paths are relative to the configuration file. */
 export interface ListenerConfiguration {
@@ -17,90 +20,24 @@ export interface ListenerConfiguration {
   readonly port: number
   /** Undefined only on the public listener behind a proxy that ends TLS. */
   readonly tls?: { readonly certificate: string; readonly key: string } | undefined
-}
-
-/** A signing key with its certificate chain. */
-export interface SigningConfiguration {
-  /** PEM or JWK file. */
-  readonly key: string
-  /** PEM file: leaf and intermediates, without the root. */
-  readonly certificates?: string | undefined
+  /** A prefix of the public paths that a proxy takes away before it forwards. */
+  readonly pathPrefix?: string | undefined
 }
 
 /** The configuration. */
 export interface IssuerServerConfiguration {
   readonly version: 1
-  readonly credentialIssuer: string
-  readonly tenant: string
-  readonly mode: 'base' | 'haip'
   readonly dataFolder: string
   readonly listen: ListenerConfiguration
   /** Left out: there is no management listener. */
   readonly management?: (ListenerConfiguration & { readonly tokenFile: string }) | undefined
-  readonly signing: SigningConfiguration
-  /** @default `signing` */
-  readonly statusSigning?: SigningConfiguration | undefined
   /** Files with 32 bytes, base64url; the first seals, all open. */
   readonly sealKeys: readonly string[]
-  readonly walletAttesters: readonly {
-    readonly name: string
-    readonly anchors: string
-    readonly issuer?: string | undefined
-    readonly clients: 'any' | readonly string[]
-  }[]
-  readonly clientAuthentication: 'attestation' | 'none'
-  readonly attestationChallenges: boolean
-  readonly dpopNonces: boolean
-  readonly templates: readonly string[]
-  readonly grants: readonly ('pre-authorized_code' | 'authorization_code')[]
-  readonly transactionCode: {
-    readonly inputMode: 'numeric' | 'text'
-    readonly length: number
-    readonly description?: string | undefined
-    readonly fixed?: string | undefined
-  } | null
-  readonly batchSize?: number | undefined
-  readonly statusList: {
-    readonly ttlSeconds: number
-    readonly lifetimeSeconds: number
-    readonly size?: number | undefined
-    readonly cacheSeconds?: number | undefined
-  }
-  /** PEM file with the anchors of key attestations. */
-  readonly keyAttesters?: string | undefined
-  readonly notifications: boolean
-  readonly credentialIdentifiers: boolean
-  readonly refreshRotationGraceSeconds?: number | undefined
-  readonly redirectUris?: readonly string[] | undefined
-  /** PEM file with the anchors of keys that a proof names by certificate. */
-  readonly proofCertificates?: string | undefined
-  readonly signedMetadata: boolean
-  readonly refreshTokenSeconds?: number | undefined
-  /** Keys are files with private JWKs on P-256. */
-  readonly encryption?:
-    | {
-        readonly keys: readonly string[]
-        readonly encValues: readonly ('A128GCM' | 'A256GCM')[]
-        readonly requestRequired: boolean
-        readonly response: 'off' | 'offered' | 'required'
-      }
-    | undefined
-  /** Who may approve in the authorization code flow. With `owner`: for the agents of that employee only. */
-  readonly operators: readonly {
-    readonly name: string
-    readonly passwordFile: string
-    readonly owner?: string | undefined
-  }[]
-  readonly lifetimes: Readonly<
-    Partial<
-      Record<
-        'offer' | 'accessToken' | 'cNonce' | 'keyProof' | 'transaction' | 'interval' | 'requestUri' | 'code',
-        number
-      >
-    >
-  >
-  readonly display?: readonly { readonly name: string; readonly locale?: string | undefined }[] | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** At least one; all on one origin. */
+  readonly issuers: readonly IssuerConfiguration[]
+  /** Whether the file named its issuers as a list: operators then say which one they mean. */
+  readonly several: boolean
 }
 
 /**
@@ -111,32 +48,55 @@ export interface IssuerServerConfiguration {
 export function parseConfiguration(text: string): IssuerServerConfiguration {
   const json = parseJson(text)
   if (!json.ok) throw malformed(`The configuration is not JSON (${json.reason}).`)
-  const schema = configurationSchema()
-  const parsed = schema.safeParse(json.value)
-  if (!parsed.success) throw malformed(describe(parsed.error, schema))
-  const { data } = parsed
-  return {
-    ...data,
-    // What is not said about lifetimes is left to the issuer's defaults.
-    lifetimes: Object.fromEntries(Object.entries(data.lifetimes).filter(([, value]) => value !== undefined)),
+  if (isJsonObject(json.value) && Object.hasOwn(json.value, 'issuers')) {
+    return { ...parseWith(severalSchema(), json.value), several: true }
   }
+  const { version, dataFolder, listen, management, sealKeys, logLevel, ...issuer } = parseWith(
+    singleSchema(),
+    json.value,
+  )
+  const process = { version, dataFolder, listen, management, sealKeys, logLevel }
+  return { ...process, issuers: [issuer], several: false }
+}
+
+function parseWith<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw malformed(describe(parsed.error, schema))
 }
 
 const file = () => z.string().min(1)
 const seconds = (most: number) => z.int().min(1).max(most)
+const tenant = () => z.string().regex(/^[a-z0-9-]{1,64}$/)
 
-function configurationSchema() {
-  return z.strictObject({ version: z.literal(1), ...processMembers(), ...issuerMembers(), ...trustMembers() })
+function singleSchema() {
+  return z.strictObject({
+    ...processMembers(),
+    ...issuerMembers(),
+    tenant: tenant().default('default'),
+  })
+}
+
+function severalSchema() {
+  const issuer = z.strictObject({ ...issuerMembers(), tenant: tenant() })
+  return z.strictObject({ ...processMembers(), issuers: z.array(issuer).min(1) })
 }
 
 /** What the process needs: where it listens, where its data and keys lie. */
 function processMembers() {
   const tls = z.strictObject({ certificate: file(), key: file() })
   const listener = { host: z.string().min(1).default('127.0.0.1'), port: z.int().min(0).max(65_535) }
-  const signing = z.strictObject({ key: file(), certificates: file().optional() })
   return {
+    version: z.literal(1),
     dataFolder: file(),
-    listen: z.strictObject({ ...listener, tls: tls.optional() }),
+    listen: z.strictObject({
+      ...listener,
+      tls: tls.optional(),
+      pathPrefix: z
+        .string()
+        .regex(/^(\/[\w.~-]+)+$/, 'write it as /path, without a final slash')
+        .optional(),
+    }),
     management: z
       .strictObject({
         ...listener,
@@ -145,22 +105,20 @@ function processMembers() {
         tokenFile: file(),
       })
       .optional(),
-    signing,
-    statusSigning: signing.optional(),
     sealKeys: z.array(file()).min(1),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   }
 }
 
-/** What the issuer offers. */
+/** What each issuer has for itself. */
 function issuerMembers() {
-  const encValue = z.enum(['A128GCM', 'A256GCM'])
+  return { ...offerMembers(), ...keyMembers(), ...trustMembers(), ...signInMembers() }
+}
+
+/** What the issuer offers. */
+function offerMembers() {
   return {
     credentialIssuer: z.string(),
-    tenant: z
-      .string()
-      .regex(/^[a-z0-9-]{1,64}$/)
-      .default('default'),
     mode: z.enum(['base', 'haip']),
     templates: z.array(file()).min(1),
     grants: z.array(z.enum(['pre-authorized_code', 'authorization_code'])).min(1),
@@ -172,6 +130,7 @@ function issuerMembers() {
         fixed: z.string().min(4).max(32).optional(),
       })
       .nullable(),
+    transactionCodeAttempts: z.int().min(1).max(10).optional(),
     batchSize: z.int().min(2).max(100).optional(),
     statusList: z.strictObject({
       ttlSeconds: seconds(31_536_000),
@@ -180,22 +139,45 @@ function issuerMembers() {
       cacheSeconds: z.int().min(0).optional(),
     }),
     notifications: z.boolean().default(false),
-    signedMetadata: z.boolean().default(false),
     refreshTokenSeconds: seconds(31_536_000).optional(),
     refreshRotationGraceSeconds: z.int().min(30).max(86_400).optional(),
     credentialIdentifiers: z.boolean().default(false),
-    encryption: z
-      .strictObject({
-        keys: z.array(file()).min(1),
-        encValues: z.array(encValue).min(1).default(['A128GCM', 'A256GCM']),
-        requestRequired: z.boolean().default(false),
-        response: z.enum(['off', 'offered', 'required']).default('offered'),
-      })
-      .optional(),
     lifetimes: lifetimes(),
     display: z
       .array(z.strictObject({ name: z.string().min(1), locale: z.string().optional() }))
       .min(1)
+      .optional(),
+  }
+}
+
+/** Keys of the issuer and what they are used for. */
+function keyMembers() {
+  const key = { key: file(), certificates: file().optional() }
+  const retired = z.strictObject({
+    publicKey: file(),
+    signedUntil: z.iso.date(),
+    publishedUntil: z.iso.date(),
+  })
+  const signing = z.strictObject({
+    ...key,
+    next: z.array(z.strictObject(key)).default([]),
+    retired: z.array(retired).default([]),
+  })
+  return {
+    signing,
+    statusSigning: signing.optional(),
+    keyMetadata: z.boolean().default(false),
+    signedMetadata: z.boolean().default(false),
+    encryption: z
+      .strictObject({
+        keys: z.array(file()).min(1),
+        encValues: z
+          .array(z.enum(['A128GCM', 'A256GCM']))
+          .min(1)
+          .default(['A128GCM', 'A256GCM']),
+        requestRequired: z.boolean().default(false),
+        response: z.enum(['off', 'offered', 'required']).default('offered'),
+      })
       .optional(),
   }
 }
@@ -215,28 +197,40 @@ function lifetimes() {
     .default({})
 }
 
-/** Who is trusted, and with what. */
+/** Which clients and keys are trusted, and with what. */
 function trustMembers() {
+  const attester = z.strictObject({
+    name: z.string().min(1),
+    anchors: file(),
+    issuer: z.string().optional(),
+    clients: z.union([z.literal('any'), z.array(z.string().min(1)).min(1)]),
+  })
   return {
     clientAuthentication: z.enum(['attestation', 'none']),
+    anonymousAccess: z.boolean().default(true),
     attestationChallenges: z.boolean().default(false),
+    maxAttestationAgeSeconds: seconds(31_536_000).optional(),
     dpopNonces: z.boolean().default(false),
-    walletAttesters: z
-      .array(
-        z.strictObject({
-          name: z.string().min(1),
-          anchors: file(),
-          issuer: z.string().optional(),
-          clients: z.union([z.literal('any'), z.array(z.string().min(1)).min(1)]),
-        }),
-      )
-      .default([]),
+    algorithms: z.array(z.string()).min(1).optional(),
+    walletAttesters: z.array(attester).default([]),
     keyAttesters: file().optional(),
     proofCertificates: file().optional(),
     redirectUris: z.array(z.string().min(1)).min(1).optional(),
-    operators: z
-      .array(z.strictObject({ name: z.string().min(1), passwordFile: file(), owner: z.string().optional() }))
-      .default([]),
+  }
+}
+
+/** Who approves in the authorization code flow. */
+function signInMembers() {
+  const operator = z.strictObject({
+    name: z.string().min(1),
+    passwordFile: file(),
+    owner: z.string().optional(),
+  })
+  return {
+    operators: z.array(operator).default([]),
+    automaticApproval: z
+      .strictObject({ name: z.string().min(1), agents: z.array(z.string().min(1)).min(1) })
+      .optional(),
   }
 }
 

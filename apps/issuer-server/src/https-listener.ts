@@ -61,7 +61,7 @@ export async function startListener(
   server.headersTimeout = 10_000
   server.requestTimeout = 30_000
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    answer(incoming, outgoing, served).catch(() => {
+    answer(incoming, outgoing, { ...served, prefix: configuration.pathPrefix ?? '' }).catch(() => {
       // The peer went away in the middle, or sent more than is read; there is nobody left to answer.
       deps.log.warn('listener.broken_exchange', {})
       outgoing.destroy()
@@ -107,16 +107,20 @@ function listen(server: Server, { host, port }: ListenerConfiguration): Promise<
 async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  served: { readonly origin: string; readonly router: Router },
+  served: { readonly origin: string; readonly prefix: string; readonly router: Router },
 ): Promise<void> {
   const body = await readAll(incoming)
   if (body === undefined) return send(outgoing, json(413, { error: 'request_too_large' }))
-  const request = toRequest(incoming, body, served.origin)
+  const request = toRequest(incoming, body, served)
   if (request === undefined) return send(outgoing, json(400, { error: 'invalid_request' }))
   await send(outgoing, (await served.router(request)) ?? json(404, { error: 'not_found' }))
 }
 
-function toRequest(incoming: IncomingMessage, body: Buffer, origin: string): Request | undefined {
+function toRequest(
+  incoming: IncomingMessage,
+  body: Buffer,
+  { origin, prefix }: { readonly origin: string; readonly prefix: string },
+): Request | undefined {
   const { method = 'GET', url = '/', rawHeaders } = incoming
   const headers = new Headers()
   try {
@@ -125,8 +129,10 @@ function toRequest(incoming: IncomingMessage, body: Buffer, origin: string): Req
     }
     // Only the path and query are the client's; an absolute-form target brings its own host and is refused.
     if (!url.startsWith('/')) return undefined
+    // A well-known path stands before the prefix, so no proxy can have taken that away.
+    const path = url.startsWith('/.well-known/') ? url : `${prefix}${url}`
     const bare = method === 'GET' || method === 'HEAD'
-    return new Request(`${origin}${url}`, bare ? { method, headers } : { method, headers, body })
+    return new Request(`${origin}${path}`, bare ? { method, headers } : { method, headers, body })
   } catch {
     return undefined // A method or header that the platform does not take.
   }

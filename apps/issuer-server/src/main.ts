@@ -38,12 +38,13 @@ program
   })
 
 function announce(server: Awaited<ReturnType<typeof serve>>, asJson: boolean): void {
-  const { credentialIssuer, listen, management } = server
+  const { credentialIssuers, listen, management } = server
+  const [first = '', ...more] = credentialIssuers
   const managed = management ? `management on ${management.host}:${management.port}` : 'no management'
   process.stdout.write(
     asJson
-      ? `${JSON.stringify({ ready: true, credential_issuer: credentialIssuer, listen, management })}\n`
-      : `${credentialIssuer} is ready on ${listen.host}:${listen.port}; ${managed}.\n`,
+      ? `${JSON.stringify({ ready: true, credential_issuer: first, credential_issuers: credentialIssuers, listen, management })}\n`
+      : `${[first, ...more].join(' and ')} ready on ${listen.host}:${listen.port}; ${managed}.\n`,
   )
 }
 

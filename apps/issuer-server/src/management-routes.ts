@@ -49,11 +49,11 @@ const MAX_JSON_BYTES = 65_536
 const PAGE = 500
 const PERSON_COLUMNS = ['employee_id', 'family_name', 'given_name', 'email', 'role', 'region', 'department']
 
-/** The routes of the management API. */
-export function managementRoutes(deps: ManagementDeps): readonly Route[] {
+/** The routes of one issuer's management API. @param place Between `/manage/v1/` and the calls; empty or `…/`. */
+export function managementRoutes(place: string, deps: ManagementDeps): readonly Route[] {
   const { issuer, directory, clock } = deps
   const body = (request: Request) => readJson(request, { maxBytes: MAX_JSON_BYTES })
-  return [
+  const routes = [
     guarded(deps, 'POST people', async (request) => {
       const read = parseCsvRows(await csvBody(request), PERSON_COLUMNS)
       return json(200, reportBody(read, await directory.importPeople(read.rows, clock())), NO_STORE)
@@ -91,8 +91,10 @@ export function managementRoutes(deps: ManagementDeps): readonly Route[] {
       return json(200, { credentials: entries.map(entryBody), ...next }, NO_STORE)
     }),
   ]
+  return routes.map((route) => ({ ...route, path: `/manage/v1/${place}${route.path}` }))
 }
 
+/** A route whose path is that of the call alone. */
 function guarded(deps: ManagementDeps, call: `${'GET' | 'POST'} ${string}`, work: RouteHandler): Route {
   const [method, path = ''] = call.startsWith('GET ')
     ? (['GET', call.slice(4)] as const)
@@ -110,7 +112,7 @@ function guarded(deps: ManagementDeps, call: `${'GET' | 'POST'} ${string}`, work
     },
     { ...deps, statuses, event: `management.${path.replace('/', '.')}` },
   )
-  return { method, path: `/manage/v1/${path}`, handle }
+  return { method, path, handle }
 }
 
 async function csvBody(request: Request): Promise<Uint8Array> {
