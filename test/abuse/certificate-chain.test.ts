@@ -101,6 +101,16 @@ describe('verifyCertificateChain', () => {
     expect(verify(x5c).authorityKeyIds).toHaveLength(2)
   })
 
+  test('two subjects never read alike, whatever characters they are written with', async () => {
+    const names = ['M\u00fcller', 'M\u00f6ller', 'M?ller', 'M\\C3\\BCller', 'a, O=b']
+    const subjects = await Promise.all(
+      names.map(async (commonName) => verify(await issue({ commonName })).subject),
+    )
+    expect(subjects[0]).toBe('CN=M\\C3\\BCller')
+    expect(new Set(subjects).size).toBe(names.length)
+    for (const subject of subjects) expect(subject).toMatch(/^[\x20-\x7e]+$/)
+  })
+
   test('works with P-384, P-521, RSA and Ed25519 authorities', async () => {
     for (const alg of ['ES384', 'ES512', 'PS256', 'EdDSA'] as const) {
       const other = await createCertificateAuthority(

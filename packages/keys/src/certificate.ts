@@ -130,12 +130,18 @@ function seconds(text: string): NumericDate {
   return Math.floor(milliseconds / 1000)
 }
 
-/** Node writes one attribute a line; control characters of a peer's name stay out of logs. */
+/**
+ * Node writes one attribute a line, special characters escaped after RFC 2253; the rest of what is not ASCII is
+ * escaped here the same way. Nothing is lost: the text names issuers, and two names must not become one.
+ */
 function oneLine(name: string): string {
   return name
     .split('\n')
     .join(', ')
-    .replace(/[^\x20-\x7e]/g, '?')
+    .replace(/[^\x20-\x7e]/gu, (character) => {
+      const bytes = [...Buffer.from(character, 'utf8')]
+      return bytes.map((byte) => `\\${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+    })
 }
 
 function certificateFields(der: Uint8Array) {
