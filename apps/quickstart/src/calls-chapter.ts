@@ -1,5 +1,5 @@
 /**
- * Chapter 3: agents call the API; chapter 4: what the API learned.
+ * Chapter 4: agents call the API; chapter 5: what the API learned.
  *
  * @module
  */

@@ -8,12 +8,16 @@ import { join } from 'node:path'
 import { encodeBase64url, type JsonValue, randomText, systemRandom } from '@attache/core'
 import { sha256, x5cFromPem } from '@attache/keys'
 import type { ApiConfiguration } from './api-configuration.js'
+import { LOGIN_OWNER } from './login-chapter.js'
 import type { Setting } from './setting.js'
 
 /** How soon a revocation must be seen, in seconds: the `ttl` of the status lists. */
 export const STATUS_TTL_SECONDS = 5
 
-/** Writes the issuer's folder: configuration, template, seal key, management token. */
+// Nothing answers there: whoever signs in hands the address the browser ends at to the wallet's operator.
+const REDIRECT_URI = 'https://agents.acme.example/signed-in'
+
+/** Writes the issuer's folder: configuration, template, seal key, management token, an owner's password. */
 export function configureIssuer(setting: Setting): void {
   const { trust } = setting
   mkdirSync(setting.file('issuer'), { recursive: true, mode: 0o700 })
@@ -24,10 +28,11 @@ export function configureIssuer(setting: Setting): void {
   )
   writeOnce(setting.file('issuer', 'seal.key'))
   writeOnce(setting.file('issuer', 'management.token'))
+  writeOnce(setting.file('issuer', 'owner.password'))
   writeJson(setting.file('issuer', 'issuer.json'), {
     version: 1,
     credentialIssuer: setting.issuer,
-    mode: 'base',
+    mode: 'haip',
     dataFolder: 'store',
     listen: {
       port: setting.issuerPort,
@@ -48,7 +53,9 @@ export function configureIssuer(setting: Setting): void {
     attestationChallenges: true,
     dpopNonces: true,
     templates: ['agent-role.yaml'],
-    grants: ['pre-authorized_code'],
+    grants: ['pre-authorized_code', 'authorization_code'],
+    redirectUris: [REDIRECT_URI],
+    operators: [{ ...LOGIN_OWNER, passwordFile: 'owner.password' }],
     transactionCode: { inputMode: 'numeric', length: 6 },
     statusList: { ttlSeconds: STATUS_TTL_SECONDS, lifetimeSeconds: 600 },
   })
@@ -83,7 +90,7 @@ export function configureWallet(setting: Setting): void {
   writeJson(setting.file('wallet', 'release.json'), releaseRules(setting, clientId))
   writeJson(setting.file('wallet', 'wallet.json'), {
     version: 1,
-    profile: 'base',
+    profile: 'haip',
     dataFolder: 'store',
     runtimeFolder: setting.runtimeFolder,
     masterKeys: ['master.key'],
@@ -109,6 +116,7 @@ export function configureWallet(setting: Setting): void {
     ],
     verifiers: [{ clientId, anchors: trust.authority('request-signers'), apis: [setting.api] }],
     policy: { rules: 'release.json' },
+    redirectUri: REDIRECT_URI,
   })
 }
 

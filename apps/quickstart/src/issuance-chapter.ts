@@ -1,5 +1,5 @@
 /**
- * Chapter 2: each agent's wallet receives a role credential, and nobody else does.
+ * Chapter 2: an agent's wallet receives a role credential, and nobody else does.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import type { Management } from './management.js'
 import type { Operator } from './operator.js'
 import type { Report } from './report.js'
 
-/** The agents of the story, in the order in which they receive. */
-export const AGENTS = ['payroll-export', 'revenue-report', 'shadow-script'] as const
+/** The agents that receive by transaction code, in this order. The third one's owner signs in: chapter 3. */
+const AGENTS = ['payroll-export', 'shadow-script'] as const
 
 /** Issues to every agent; the first offer shows a wrong transaction code and a second redemption as well. */
 export async function tellIssuance(

@@ -1,5 +1,5 @@
 /**
- * Chapter 5: the credential is revoked while its agent keeps calling.
+ * Chapter 7: the credential is revoked while its agent keeps calling.
  *
  * @module
  */

@@ -17,14 +17,19 @@ export interface ImportReport {
 export interface Offer {
   /** `openid-credential-offer://…` */
   readonly offer: string
+  /** Empty for a grant without one. */
   readonly txCode: string
 }
+
+/** How an offer is redeemed. */
+export type Grant = 'pre-authorized_code' | 'authorization_code'
 
 /** Calls of the management API. Each throws when the answer is not a success. */
 export interface Management {
   importPeople(csvFile: string): Promise<ImportReport>
   importAgents(csvFile: string): Promise<ImportReport>
-  createOffer(agent: string, by: 'value' | 'reference'): Promise<Offer>
+  /** @param grant @default 'pre-authorized_code' */
+  createOffer(agent: string, by: 'value' | 'reference', grant?: Grant): Promise<Offer>
   /** @returns How many credentials changed. */
   setStatus(agent: string, status: 'invalid' | 'suspended' | 'valid'): Promise<number>
   /** @returns Whether the API answers. */
@@ -51,8 +56,8 @@ export function createManagement(origin: string, tokenFile: string, fetch: Outbo
   return {
     importPeople: (file) => csv('people', file),
     importAgents: (file) => csv('agents', file),
-    createOffer: async (agent, by) =>
-      parseOffer(await json('offers', { agent, by, grant: 'pre-authorized_code' })),
+    createOffer: async (agent, by, grant = 'pre-authorized_code') =>
+      parseOffer(await json('offers', { agent, by, grant })),
     setStatus: async (agent, status) => parseChanged(await json('credentials/status', { agent, status })),
     answers: () =>
       fetch(`${origin}/manage/v1/credentials`, { headers: headers() }).then(
@@ -68,7 +73,9 @@ function parseImportReport(value: JsonValue): ImportReport {
 }
 
 function parseOffer(value: JsonValue): Offer {
-  const { offer, tx_code: txCode } = z.object({ offer: z.string(), tx_code: z.string() }).parse(value)
+  const { offer, tx_code: txCode } = z
+    .object({ offer: z.string(), tx_code: z.string().default('') })
+    .parse(value)
   return { offer, txCode }
 }
 

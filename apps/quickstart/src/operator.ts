@@ -12,6 +12,8 @@ export interface Received {
   readonly outcome: string
   /** Stable code of a refusal. */
   readonly code: string
+  /** Where somebody has to sign in first. */
+  readonly authorizationUrl?: string | undefined
 }
 
 /** One decision of the wallet. */
@@ -25,7 +27,9 @@ export interface Decision {
 
 /** What the story asks of the wallet's operator. */
 export interface Operator {
-  receive(agent: string, offer: string, txCode: string): Promise<Received>
+  receive(agent: string, offer: string, txCode?: string): Promise<Received>
+  /** Hands in the address a browser was sent back to. */
+  callback(agent: string, url: string): Promise<Received>
   /** Newest decisions about an agent first. */
   explain(agent: string): Promise<readonly Decision[]>
   /** @returns Whether the daemon answers. */
@@ -37,7 +41,12 @@ export function createOperator(command: string, socket: string): Operator {
   const wallet = (...args: string[]) => runProgram([command, 'wallet', ...args, '--socket', socket, '--json'])
   return {
     async receive(agent, offer, txCode) {
-      const { stdout, stderr } = await wallet('receive', offer, '--agent', agent, '--tx-code', txCode)
+      const code = txCode === undefined ? [] : ['--tx-code', txCode]
+      const { stdout, stderr } = await wallet('receive', offer, '--agent', agent, ...code)
+      return parseReceived(readJsonLine(stdout, stderr))
+    },
+    async callback(agent, url) {
+      const { stdout, stderr } = await wallet('callback', url, '--agent', agent)
       return parseReceived(readJsonLine(stdout, stderr))
     },
     async explain(agent) {
@@ -60,7 +69,12 @@ function readJsonLine(stdout: string, stderr: string): unknown {
 }
 
 function parseReceived(value: unknown): Received {
-  return z.object({ outcome: z.string(), code: z.string().default('') }).parse(value)
+  const received = z.object({
+    outcome: z.string(),
+    code: z.string().default(''),
+    authorizationUrl: z.string().optional(),
+  })
+  return received.parse(value)
 }
 
 function parseDecisions(value: unknown): readonly Decision[] {

@@ -11,6 +11,7 @@ import { configureApi, configureIssuer, configureWallet } from './configure.js'
 import { tellHr } from './hr-chapter.js'
 import { tellIssuance } from './issuance-chapter.js'
 import { tellLeaver } from './leaver-chapter.js'
+import { tellLogin } from './login-chapter.js'
 import { createManagement, type Management } from './management.js'
 import { createOperator, type Operator } from './operator.js'
 import { type Running, startProgram } from './processes.js'
@@ -50,6 +51,7 @@ export async function tellStory(setting: Setting, report: Report, running: Runni
 
   await tellHr(setting, management, report)
   await tellIssuance(management, operator, report)
+  await tellLogin({ setting, management, operator, report })
   const deps: CallsDeps = { setting, operator, report, fetch }
   await tellCalls(deps)
   await tellRecord(deps)
