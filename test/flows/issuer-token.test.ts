@@ -404,6 +404,17 @@ describe('wallet attestation at the token endpoint', () => {
     }
   })
 
+  test('a second way to authenticate beside the attestation is refused [ABCA-A-10]', async () => {
+    const second = await tokenWith(bench, (headers) => ({ ...headers, Authorization: 'Basic YTpi' }))
+    expect(await outcome(second)).toEqual([401, 'invalid_client'])
+    const wallet = await createWallet(bench)
+    const { code, txCode } = await offerCode(bench)
+    const grant = { 'pre-authorized_code': code, tx_code: txCode }
+    const asserted = await requestToken(bench, wallet, { ...grant, client_assertion: 'eyJ' })
+    expect(await outcome(asserted)).toEqual([401, 'invalid_client'])
+    expect((await requestToken(bench, wallet, grant)).status).toBe(200)
+  })
+
   test.each([
     ['another typ', { header: { typ: 'jwt' } }],
     ['no sub', { without: 'sub' }],

@@ -14,6 +14,8 @@ import {
   CLIENT_ATTESTATION_HEADER,
   CLIENT_ATTESTATION_POP_HEADER,
   type DpopProof,
+  type FormParameters,
+  refuseSecondAuthentication,
   rememberPop,
   rememberProof,
   replayedPop,
@@ -50,7 +52,7 @@ export interface AuthenticateClientDeps {
 /**
  * Authenticates the client of one request.
  *
- * @param facts.clientId The `client_id` parameter.
+ * @param facts.form Names the client by `client_id`; may not authenticate it a second way.
  * @param facts.proof Whether a DPoP proof must come with the request.
  * @throws {ProtocolError} `invalid_client`, `use_attestation_challenge`, `use_fresh_attestation`,
  *   `invalid_dpop_proof`, `use_dpop_nonce`.
@@ -59,7 +61,7 @@ export function authenticateClient(
   facts: {
     readonly headers: Headers
     readonly url: string
-    readonly clientId: string | undefined
+    readonly form: FormParameters
     readonly proof: 'required' | 'optional'
     readonly now: NumericDate
   },
@@ -74,22 +76,24 @@ export function authenticateClient(
 }
 
 function identifyClient(
-  facts: { readonly headers: Headers; readonly clientId: string | undefined; readonly now: NumericDate },
+  facts: { readonly headers: Headers; readonly form: FormParameters; readonly now: NumericDate },
   deps: AuthenticateClientDeps,
 ): Omit<AuthenticatedClient, 'jkt'> {
+  const clientId = facts.form.get('client_id')
   const rules = deps.clientAuthentication
   if (rules.method === 'none') {
-    if (facts.clientId === undefined && !rules.anonymousAccess) {
+    if (clientId === undefined && !rules.anonymousAccess) {
       throw new ProtocolError('invalid_client', 'Send a client_id.')
     }
-    return { clientId: facts.clientId, instanceJkt: undefined, guards: [] }
+    return { clientId, instanceJkt: undefined, guards: [] }
   }
+  refuseSecondAuthentication({ form: facts.form, authorization: facts.headers.get('Authorization') })
   const { attesters, maxAttestationAgeSeconds } = rules
   const client = verifyClientAttestation(
     {
       attestation: facts.headers.get(CLIENT_ATTESTATION_HEADER),
       pop: facts.headers.get(CLIENT_ATTESTATION_POP_HEADER),
-      clientId: facts.clientId,
+      clientId,
     },
     {
       audience: deps.credentialIssuer,

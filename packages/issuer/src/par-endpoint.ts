@@ -43,11 +43,7 @@ export function parEndpoint(deps: ParEndpointDeps): Route {
     async (request) => {
       const now = deps.clock()
       const form = await readForm(request, { maxBytes: MAX_FORM_BYTES })
-      const clientId = form.get('client_id')
-      const client = authenticateClient(
-        { headers: request.headers, url, clientId, proof: 'optional', now },
-        deps,
-      )
+      const client = authenticateClient({ headers: request.headers, url, form, proof: 'optional', now }, deps)
       const asked = parsePushedAuthorizationRequest(form)
       const pushed = await pushAuthorizationRequest({ request: asked, client, now }, deps)
       const nonce = deps.dpopNonces ? { 'DPoP-Nonce': deps.dpopNonces.issue(now) } : {}

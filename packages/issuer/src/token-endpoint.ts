@@ -61,11 +61,7 @@ export function tokenEndpoint(deps: TokenEndpointDeps): Route {
     async (request) => {
       const now = deps.clock()
       const form = await readForm(request, { maxBytes: MAX_FORM_BYTES })
-      const clientId = form.get('client_id')
-      const client = authenticateClient(
-        { headers: request.headers, url, clientId, proof: deps.dpop, now },
-        deps,
-      )
+      const client = authenticateClient({ headers: request.headers, url, form, proof: deps.dpop, now }, deps)
       const wanted = parseTokenRequest(form)
       const redeem = deps.grants.get(wanted.grantType)
       if (redeem === undefined) {
