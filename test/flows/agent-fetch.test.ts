@@ -149,4 +149,32 @@ describe('the fetch of an agent', () => {
       expect.objectContaining({ code: 'ca_unreadable' }),
     )
   })
+
+  test('hands on no request for a presentation that a redirect led to [VP401-04]', async () => {
+    const demand = (path: string) =>
+      new Response(
+        JSON.stringify({
+          error: 'presentation_required',
+          openid4vp: { client_id: world.clientId, request_uri: `${world.api}${path}` },
+          transaction_id: 'A'.repeat(43),
+          expires_in: 120,
+        }),
+        { status: 401, headers: { 'WWW-Authenticate': 'OpenID4VP version="1"' } },
+      )
+    world.serveApi((guarded) => async (request) => {
+      const { pathname } = new URL(request.url)
+      if (pathname === '/moved')
+        return new Response(null, { status: 307, headers: { Location: '/led-here' } })
+      if (pathname === '/led-here') return demand('/handed-by-redirect')
+      return pathname === '/direct' ? demand('/handed-directly') : guarded(request)
+    })
+    const asked = (path: string) => world.seen.filter(({ url: called }) => called.endsWith(path)).length
+    // An agent without a token: the call itself then follows redirects.
+    const other = world.agentFetch('other-agent')
+    expect((await other(`${world.api}/moved`)).status).toBe(401)
+    expect([asked('/led-here'), asked('/handed-by-redirect')]).toEqual([1, 0])
+    expect((await other(`${world.api}/direct`)).status).toBe(401)
+    expect(asked('/handed-directly')).toBe(1)
+    world.serveApi((same) => same)
+  })
 })

@@ -39,6 +39,7 @@ export interface DaemonWorld {
   readonly configPath: string
   readonly caFile: string
   readonly api: string
+  readonly clientId: string
   readonly vct: string
   readonly bench: IssuerBench
   /** Every request the API saw. */
@@ -129,6 +130,7 @@ export async function createDaemonWorld(
     configPath,
     caFile,
     api: apiOrigin.origin,
+    clientId,
     vct,
     bench,
     seen,

@@ -9,6 +9,7 @@
 
 import { parseJson } from '@attache/core'
 import { nearestName, startUpError } from '@attache/daemon'
+import type { TransactionDataType } from '@attache/wallet'
 import { z } from 'zod'
 
 /** An issuer whose credentials are taken; `anchors`, `statusAnchors` and `metadataAnchors` are PEM files. */
@@ -28,10 +29,10 @@ export interface IssuerConfiguration {
   readonly metadataWithoutTrailingSlash?: boolean | undefined
 }
 
-/** A verifier that may be answered; `anchors` is a PEM file. */
+/** A verifier that may be answered; `anchors` is a PEM file, absent for a client under a DID. */
 export interface VerifierConfiguration {
   readonly clientId: string
-  readonly anchors: string
+  readonly anchors?: string | undefined
   readonly apis: readonly string[]
   readonly authorizationServer?: string | undefined
   readonly hosts?: readonly string[] | undefined
@@ -73,6 +74,7 @@ export interface WalletConfiguration {
   readonly algorithms: readonly string[]
   readonly redirectUri?: string | undefined
   readonly errorDelivery?: 'local' | 'protocol' | undefined
+  readonly transactionDataTypes?: readonly TransactionDataType[] | undefined
   /** Seconds between two rounds of renewal. */
   readonly maintenanceSeconds: number
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -124,8 +126,18 @@ function configurationSchema() {
     algorithms: texts.min(1).default(['ES256']),
     redirectUri: z.string().optional(),
     errorDelivery: z.enum(['local', 'protocol']).optional(),
+    transactionDataTypes: z.array(transactionDataTypeSchema()).optional(),
     maintenanceSeconds: z.int().min(1).max(86_400).default(30),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  })
+}
+
+function transactionDataTypeSchema() {
+  const members = z.record(z.string().min(1), z.enum(['string', 'number', 'boolean', 'object', 'array']))
+  return z.strictObject({
+    type: z.string().min(1),
+    required: members.optional(),
+    optional: members.optional(),
   })
 }
 
@@ -152,7 +164,7 @@ function verifierSchema(file: z.ZodString) {
   const texts = z.array(z.string().min(1))
   return z.strictObject({
     clientId: z.string().min(1),
-    anchors: file,
+    anchors: file.optional(),
     apis: texts.default([]),
     authorizationServer: z.string().optional(),
     hosts: texts.optional(),

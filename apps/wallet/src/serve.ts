@@ -124,7 +124,7 @@ function walletOptions(configuration: WalletConfiguration, files: ConfiguredFile
       )
     }
   }
-  const { tenant, profile, agents, redirectUri, errorDelivery } = configuration
+  const { tenant, profile, agents, redirectUri, errorDelivery, transactionDataTypes } = configuration
   return {
     tenant,
     profile,
@@ -142,9 +142,9 @@ function walletOptions(configuration: WalletConfiguration, files: ConfiguredFile
     })),
     verifiers: configuration.verifiers.map(({ anchors: file, ...verifier }) => ({
       ...withoutAbsent(verifier),
-      anchors: anchors(`anchors of ${verifier.clientId}`, file),
+      ...(file === undefined ? {} : { anchors: anchors(`anchors of ${verifier.clientId}`, file) }),
     })),
-    ...withoutAbsent({ redirectUri, errorDelivery }),
+    ...withoutAbsent({ redirectUri, errorDelivery, transactionDataTypes }),
   }
 }
 

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { type NumericDate, ProtocolError } from '@attache/core'
+import { type JsonObject, type NumericDate, ProtocolError } from '@attache/core'
 import type { KeyProvider } from '@attache/keys'
 import {
   type AuthorizationRequest,
@@ -22,6 +22,12 @@ import {
 } from '@attache/openid4vp'
 import type { Pdp } from '@attache/policy'
 import { presentSdJwtVc } from '@attache/sd-jwt'
+import {
+  decideOnTransactionData,
+  hashesByQuery,
+  readTransactionData,
+  type TransactionDataType,
+} from './agree-transaction-data.js'
 import { claimName, decideOnDisclosures, decideOnQuery, type ReleaseFacts } from './decide-release.js'
 import { type HeldCredential, isUsable } from './held-credential.js'
 import type { HeldCredentials } from './held-credentials.js'
@@ -41,6 +47,7 @@ export interface AnswerDeps {
   readonly held: HeldCredentials
   readonly status: OwnStatus
   readonly keysOf: (agent: string) => KeyProvider
+  readonly options: { readonly transactionDataTypes?: readonly TransactionDataType[] }
 }
 
 /** Presentations, or a refusal whose reason stays here. */
@@ -65,6 +72,7 @@ export type RequestAnswer =
  */
 export async function answerRequest(facts: RequestFacts, deps: AnswerDeps): Promise<RequestAnswer> {
   const query = requireSupported(facts.request)
+  const entries = readTransactionData(facts.request, query, deps.options.transactionDataTypes ?? [])
   const asked = queryFacts(query)
   const decision = await decideOnQuery(facts, query, deps)
   if (!decision.released) {
@@ -74,9 +82,20 @@ export async function answerRequest(facts: RequestFacts, deps: AnswerDeps): Prom
       decision.policies,
     )
   }
+  const agreed = await decideOnTransactionData(facts, entries, deps)
+  if (!agreed.released) {
+    const message = 'The release policy does not cover the transaction data of this verifier.'
+    return denied({ code: agreed.code, message }, asked, agreed.policies)
+  }
 
   const choice = await choose(facts, decision.value, deps)
-  if (choice === undefined) {
+  const hashes =
+    choice &&
+    hashesByQuery(
+      entries,
+      choice.map(({ selection }) => selection.queryId),
+    )
+  if (choice === undefined || hashes === undefined) {
     return denied(
       { code: 'no_credential', message: 'No usable credential of this agent answers the query.' },
       asked,
@@ -92,7 +111,7 @@ export async function answerRequest(facts: RequestFacts, deps: AnswerDeps): Prom
     )
   }
 
-  const vpToken = await present(facts, choice, deps)
+  const vpToken = await present({ ...facts, hashes }, choice, deps)
   if (vpToken === undefined)
     return denied({ code: 'no_copy_left', message: 'Every copy of the credential is used up.' }, asked)
   return { kind: 'presented', vpToken, facts: disclosureFacts(choice) }
@@ -107,9 +126,6 @@ interface Chosen {
 function requireSupported(request: AuthorizationRequest): DcqlQuery {
   if (request.dcqlQuery === undefined) {
     throw new ProtocolError('invalid_scope', 'No presentation is defined for this scope. Send a dcql_query.')
-  }
-  if (request.transactionData !== undefined) {
-    throw new ProtocolError('invalid_transaction_data', 'This wallet agrees to no transaction data.')
   }
   const formats = request.dcqlQuery.credentials.map(({ format }) => format)
   const keyBinding = request.clientMetadata?.sdJwt?.keyBindingAlgorithms
@@ -168,8 +184,13 @@ function asDcqlCredential(held: HeldCredential): DcqlCredential {
   }
 }
 
+interface AgreedFacts extends RequestFacts {
+  /** KB-JWT members by query. */
+  readonly hashes: ReadonlyMap<string, JsonObject>
+}
+
 async function present(
-  facts: RequestFacts,
+  facts: AgreedFacts,
   choice: readonly Chosen[],
   deps: AnswerDeps,
 ): Promise<VpToken | undefined> {
@@ -177,7 +198,9 @@ async function present(
   for (const { selection, held } of choice) {
     const copy = await deps.held.takeCopy(facts.agent, held)
     if (copy === undefined) return undefined
-    const keyBinding = copy.keyRef === undefined ? 'none' : await bindTo(facts, copy.keyRef, deps)
+    const members = facts.hashes.get(selection.queryId)
+    const binding = copy.keyRef === undefined ? 'none' : await bindTo(facts, copy.keyRef, deps)
+    const keyBinding = binding === 'none' || members === undefined ? binding : { ...binding, members }
     const presentation = await presentSdJwtVc(copy.credential, { disclose: selection.paths, keyBinding })
     vpToken.set(selection.queryId, [...(vpToken.get(selection.queryId) ?? []), presentation])
   }

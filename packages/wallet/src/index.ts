@@ -5,6 +5,7 @@
  */
 export type { IssuanceAbort } from './abort.js'
 export { ISSUANCE_ABORTS } from './abort.js'
+export type { JsonType, TransactionDataType } from './agree-transaction-data.js'
 export type { Attestation, Attester, WalletProviderOptions } from './attester.js'
 export { createWalletProvider } from './attester.js'
 export type { Decision, RecordedDecision } from './explanations.js'

@@ -10,6 +10,7 @@
  */
 import { configurationError, parseHttpsUrl } from '@attache/core'
 import type { JwsAlgorithm, TrustAnchors } from '@attache/keys'
+import type { TransactionDataType } from './agree-transaction-data.js'
 import { AGENT_ID } from './vault.js'
 
 /** One agent the wallet works for. */
@@ -54,8 +55,8 @@ export interface TrustedIssuer {
 export interface TrustedVerifier {
   /** Full Client Identifier, prefix included: the name in policies, and what a request must carry. */
   readonly clientId: string
-  /** Anchors of the certificate chain of its requests. */
-  readonly anchors: TrustAnchors
+  /** Anchors of the certificate chain of its requests; a client under a DID (`decentralized_identifier:`) has none. */
+  readonly anchors?: TrustAnchors | undefined
   /** Origins of the APIs it guards, such as `https://api.example`. A challenge of another origin is nobody's. */
   readonly apis: readonly string[]
   /** Issuer identifier of its authorization server. @default the origin of the called API */
@@ -89,6 +90,8 @@ export interface WalletOptions {
    * @default 'local'
    */
   readonly errorDelivery?: 'local' | 'protocol'
+  /** Types of transaction data that a mandate may agree to. @default none: such requests are refused whole */
+  readonly transactionDataTypes?: readonly TransactionDataType[]
   /** How long a refusal of one verifier counts against it, and how many are let through per window. @default 20 in 60 s */
   readonly refusals?: { readonly most: number; readonly windowSeconds: number }
 }
@@ -125,6 +128,10 @@ export function checkWalletOptions(options: WalletOptions): WalletOptions {
     if (copies !== undefined && !(Number.isInteger(copies) && copies >= 1 && copies <= 100)) {
       throw invalid(`copies of ${credentialIssuer} is not 1 to 100`)
     }
+  }
+  for (const { clientId, anchors } of options.verifiers) {
+    if (anchors === undefined && !clientId.startsWith('decentralized_identifier:'))
+      throw invalid(`the verifier ${printable(clientId)} has no anchors`)
   }
   for (const api of options.verifiers.flatMap(({ apis }) => apis)) {
     if (parseHttpsUrl(api)?.origin !== api) throw invalid(`the api ${printable(api)} is no https origin`)

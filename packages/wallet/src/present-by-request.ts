@@ -28,6 +28,7 @@ import {
 import {
   type AuthorizationRequest,
   boundResponseUri,
+  createDidKeys,
   directPostBody,
   parseClientIdentifier,
   parseHandover,
@@ -147,7 +148,7 @@ async function resolveRequest(
     clientId: handover.clientId,
     audiences: audiencesOf(handover, facts.verifier),
     algorithms: deps.options.algorithms,
-    trust: { anchors: facts.verifier.anchors },
+    trust: { anchors: facts.verifier.anchors, didKey: createDidKeys(deps) },
     now: facts.now,
     ...(walletNonce === undefined ? {} : { walletNonce }),
   })
@@ -193,7 +194,8 @@ function isInternal({ hostname }: URL): boolean {
 function walletMetadata(options: WalletOptions) {
   return {
     formats: ['dc+sd-jwt'],
-    clientIdPrefixes: ['x509_hash', 'x509_san_dns'],
+    sdJwtAlgorithms: { issuer: options.algorithms, keyBinding: ['ES256'] },
+    clientIdPrefixes: ['x509_hash', 'x509_san_dns', 'decentralized_identifier'],
     requestObjectAlgorithms: options.algorithms,
     encryptionAlgorithms: ['ECDH-ES'],
     encryptionEncs: ['A256GCM', 'A128GCM'],
