@@ -28,7 +28,7 @@ const STAMP = 'node_modules/.cache/attache-installation'
 export function workspaceFolders(root) {
   const below = (parent) =>
     existsSync(join(root, parent)) ? readdirSync(join(root, parent)).map((name) => `${parent}/${name}`) : []
-  const folders = ['', ...below('packages'), ...below('apps'), 'test/interop', 'test/bench']
+  const folders = ['', ...below('packages'), ...below('apps'), 'test/interop', 'test/bench', 'test/browser']
   return folders.filter((folder) => existsSync(join(root, folder, 'package.json')))
 }
 
