@@ -40,6 +40,14 @@ export function parseOfferRequest(body: JsonValue): NewOffer {
   }
 }
 
+/** Reads the body of `POST /manage/v1/offers/qr`. @throws {ProtocolError} `invalid_request`. */
+export function parseQrRequest(body: JsonValue): { readonly offer: string } {
+  const link = z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/[\x21-\x7e]*$/)
+  const parsed = z.strictObject({ offer: link }).safeParse(body)
+  if (!parsed.success) throw malformed(parsed.error)
+  return parsed.data
+}
+
 /** Reads the body of `POST /manage/v1/credentials/status`. @throws {ProtocolError} `invalid_request`. */
 export function parseStatusRequest(body: JsonValue): StatusRequest {
   const text = z.string().min(1).optional()

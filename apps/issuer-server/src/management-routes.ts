@@ -32,7 +32,13 @@ import {
 } from '@attache/issuer'
 import { makeCredentialOffer } from '@attache/openid4vci'
 import { type CsvRows, parseCsvRows } from './csv-rows.js'
-import { parseDecisionRequest, parseOfferRequest, parseStatusRequest } from './management-request.js'
+import {
+  parseDecisionRequest,
+  parseOfferRequest,
+  parseQrRequest,
+  parseStatusRequest,
+} from './management-request.js'
+import { offerQrCode } from './offer-qr.js'
 
 /** What the management API works with. */
 export interface ManagementDeps {
@@ -66,6 +72,11 @@ export function managementRoutes(place: string, deps: ManagementDeps): readonly 
       const now = clock()
       const created = await issuer.createOffer(parseOfferRequest(await body(request)), now)
       return json(201, offerBody(created, now), NO_STORE)
+    }),
+    // The link comes back in: the server keeps no offer's secret, and a URL with one would end up in logs.
+    guarded(deps, 'POST offers/qr', async (request) => {
+      const svg = offerQrCode(parseQrRequest(await body(request)).offer)
+      return new Response(svg, { status: 200, headers: { ...NO_STORE, 'Content-Type': 'image/svg+xml' } })
     }),
     guarded(deps, 'POST credentials/status', async (request) => {
       const { query, status } = parseStatusRequest(await body(request))

@@ -243,6 +243,17 @@ describe('the issuer server over https', () => {
     expect(list.headers.get('Content-Type')).toBe('application/statuslist+jwt')
   })
 
+  test('draws an offer as a QR code', async () => {
+    const offer = 'openid-credential-offer://?credential_offer_uri=https%3A%2F%2Fid.example%2Foffers%2Fx'
+    const drawn = await manage('offers/qr', JSON.stringify({ offer }), 'application/json')
+    expect([drawn.status, drawn.headers.get('Content-Type')]).toEqual([200, 'image/svg+xml'])
+    expect(drawn.headers.get('Cache-Control')).toBe('no-store')
+    expect(await drawn.text()).toMatch(/^<svg .*<\/svg>\n$/s)
+    for (const body of ['{"offer":"no link"}', '{}', `{"offer":"a://${'x'.repeat(3000)}"}`]) {
+      expect((await manage('offers/qr', body, 'application/json')).status).toBe(400)
+    }
+  })
+
   test('the management API wants its token, on its own listener', async () => {
     expect((await manage('offers', '{}', 'application/json', 'guess')).status).toBe(401)
     expect((await call(`${ISSUER}/manage/v1/credentials`)).status).toBe(404)
