@@ -617,7 +617,7 @@ describe('every single change of', () => {
     for (const value of [undefined, null, [], '', 0]) expect(outcome(specimen, value)).toBe('refused')
   })
 
-  test('no maker writes a member that the standard does not have', () => {
+  test('no maker writes a member that the standard does not have [IOP-C-08]', () => {
     const written = new Set(specimens.flatMap(({ wire }) => placesOf(wire).flat()))
     const names = [...written].filter((step) => typeof step === 'string')
     // The id of the configuration is the only name of our own.
