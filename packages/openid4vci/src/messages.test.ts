@@ -588,7 +588,7 @@ describe('every single change of', () => {
   })
 
   test.each(specimens)(
-    '$name: a further member is ignored wherever it stands',
+    '$name: a further member is ignored wherever it stands [IOP-C-08]',
     ({ wire, parse, closed = [] }) => {
       const plain = parse(wire)
       const objects = [[], ...placesOf(wire).filter((place) => isObjectAt(wire, place))]
