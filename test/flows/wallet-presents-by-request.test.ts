@@ -129,11 +129,13 @@ describe('intake of a request', () => {
     const world = await expectDelivered({}, { request_uri_method: 'post' })
     const metadata: unknown = JSON.parse(form(world.to('/request')[0]).get('wallet_metadata') ?? '')
     expect(metadata).toMatchObject({
-      client_id_prefixes_supported: ['x509_hash', 'x509_san_dns'],
+      client_id_prefixes_supported: ['x509_hash', 'x509_san_dns', 'decentralized_identifier'],
       request_object_signing_alg_values_supported: ['ES256'],
       authorization_encryption_alg_values_supported: ['ECDH-ES'],
       authorization_encryption_enc_values_supported: ['A256GCM', 'A128GCM'],
-      vp_formats_supported: { 'dc+sd-jwt': {} },
+      vp_formats_supported: {
+        'dc+sd-jwt': { 'sd-jwt_alg_values': ['ES256'], 'kb-jwt_alg_values': ['ES256'] },
+      },
     })
   })
 
@@ -405,7 +407,9 @@ describe('delivery', () => {
         client_metadata: {
           jwks: { keys },
           encrypted_response_enc_values_supported: encs,
-          vp_formats_supported: { 'dc+sd-jwt': {} },
+          vp_formats_supported: {
+            'dc+sd-jwt': { 'sd-jwt_alg_values': ['ES256'], 'kb-jwt_alg_values': ['ES256'] },
+          },
         },
       })
     const sig: JsonObject = { ...RESPONSE_KEY.publicJwk, use: 'sig', kid: 'sig' }
@@ -429,7 +433,9 @@ describe('delivery', () => {
       put({
         client_metadata: {
           jwks: { keys: [{ ...RESPONSE_KEY.publicJwk }] },
-          vp_formats_supported: { 'dc+sd-jwt': {} },
+          vp_formats_supported: {
+            'dc+sd-jwt': { 'sd-jwt_alg_values': ['ES256'], 'kb-jwt_alg_values': ['ES256'] },
+          },
           ...(values.length === 0 ? {} : { encrypted_response_enc_values_supported: values }),
         },
       })

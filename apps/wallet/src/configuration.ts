@@ -46,6 +46,15 @@ export type PolicyConfiguration =
   | { readonly rules: string }
   | { readonly cedar: string; readonly schema: string; readonly entities?: string | undefined }
 
+/**
+ * A master key: a file with 32 bytes in base64url, a systemd credential with the same content, or a passphrase
+ * file with the file of its scrypt parameters (made at the first start).
+ */
+export type MasterKeyConfiguration =
+  | string
+  | { readonly credential: string }
+  | { readonly passphrase: string; readonly parameters: string }
+
 /** The configuration. */
 export interface WalletConfiguration {
   readonly version: 1
@@ -54,8 +63,8 @@ export interface WalletConfiguration {
   readonly dataFolder: string
   /** Where the sockets lie: `<agent>.sock`, `operator.sock`, and a token file beside each. */
   readonly runtimeFolder: string
-  /** Files with 32 bytes, base64url; the first wraps, all open. */
-  readonly masterKeys: readonly string[]
+  /** The first wraps, all open. */
+  readonly masterKeys: readonly MasterKeyConfiguration[]
   readonly walletProvider: {
     readonly issuer?: string | undefined
     readonly key: string
@@ -106,7 +115,15 @@ function configurationSchema() {
     profile: z.enum(['base', 'haip']),
     dataFolder: file,
     runtimeFolder: file,
-    masterKeys: z.array(file).min(1),
+    masterKeys: z
+      .array(
+        z.union([
+          file,
+          z.strictObject({ credential: file }),
+          z.strictObject({ passphrase: file, parameters: file }),
+        ]),
+      )
+      .min(1),
     walletProvider: z.strictObject({
       issuer: z.string().min(1).optional(),
       key: file,

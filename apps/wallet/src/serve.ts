@@ -34,6 +34,7 @@ import {
 } from '@attache/wallet'
 import { agentCalls } from './agent-calls.js'
 import { type PolicyConfiguration, parseConfiguration, type WalletConfiguration } from './configuration.js'
+import { readMasterKeys } from './master-keys.js'
 import { operatorCalls } from './operator-calls.js'
 import {
   claimSocket,
@@ -66,6 +67,11 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
   const log = createPinoLog(configuration.logLevel)
   const options = walletOptions(configuration, files)
   const pdp = await createPolicy(configuration.policy, files)
+  const masterKeys = await readMasterKeys(configuration.masterKeys, {
+    files,
+    random: systemRandom,
+    credentialsFolder: process.env['CREDENTIALS_DIRECTORY'],
+  })
   const runtimeFolder = files.path(configuration.runtimeFolder)
   prepareRuntimeFolder(runtimeFolder, [OPERATOR_SOCKET, ...options.agents.map(({ id }) => id)])
 
@@ -79,7 +85,7 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
       store,
       log,
       pdp,
-      envelope: createEnvelope(configuration.masterKeys.map(files.secretKey), { random: systemRandom }),
+      envelope: createEnvelope(masterKeys, { random: systemRandom }),
       attester: createWalletProvider(providerOptions(configuration), {
         signer: files.signer(configuration.walletProvider),
       }),
