@@ -141,6 +141,20 @@ describe('the first request', () => {
     expect((await ask(world, initial())).status).toBe(401)
   })
 
+  test('comes from a client that authenticates in one way only [ABCA-A-10]', async () => {
+    const world = guarded()
+    const headers = await clientHeaders(world, wallet, CHALLENGE)
+    const second = await postForm(world, CHALLENGE, initial(), { ...headers, Authorization: 'Basic YTpi' })
+    expect(await errorOf(second)).toEqual([401, 'invalid_client'])
+    const asserted = new Map([...initial(), ['client_assertion', 'eyJ']])
+    expect(await errorOf(await postForm(world, CHALLENGE, asserted, headers))).toEqual([
+      401,
+      'invalid_client',
+    ])
+    const one = await postForm(world, CHALLENGE, initial(), headers)
+    expect(await errorOf(one)).toEqual([401, 'insufficient_authorization'])
+  })
+
   test('comes from an attested client that may use the flow, at every step [IA-AS-04]', async () => {
     const world = guarded()
     const { DPoP = '' } = await clientHeaders(world, wallet, CHALLENGE)

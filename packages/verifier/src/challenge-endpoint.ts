@@ -30,10 +30,10 @@ export function challengeEndpoint(deps: ChallengeEndpointDeps): Route {
   const path = deps.settings.endpoints.challenge
   const handle = endpoint(
     async (request) => {
-      const now = deps.clock()
       const form = await readForm(request, { maxBytes: MOST_BYTES })
-      const call = { headers: request.headers, path, clientId: form.get('client_id') }
-      const caller = authenticateCaller(call, deps, now)
+      // Read when the request is there in whole: a slow body must not be judged by an earlier time.
+      const now = deps.clock()
+      const caller = authenticateCaller({ headers: request.headers, path, form }, deps, now)
       const wanted = parseAuthorizationChallengeRequest(form)
       if (wanted.kind === 'initial') throw await issueChallenge({ wanted, caller, now }, deps)
       const authorizationCode = await answerChallenge({ answer: wanted, caller, now }, deps)

@@ -15,6 +15,8 @@ import {
   CLIENT_ATTESTATION_HEADER,
   CLIENT_ATTESTATION_POP_HEADER,
   type DpopProof,
+  type FormParameters,
+  refuseSecondAuthentication,
   rememberPop,
   rememberProof,
   type ServerNonces,
@@ -55,10 +57,11 @@ export const PLACE = { tenant: 'default', room: 'verifier' } as const
  * Source: attestation-based client authentication -11, section 7.
  */
 export function authenticateCaller(
-  call: { readonly headers: Headers; readonly path: string; readonly clientId: string | undefined },
+  call: { readonly headers: Headers; readonly path: string; readonly form: FormParameters },
   { settings, serverNonces, proofKeys: keys }: ClientAuthenticationDeps,
   now: NumericDate,
 ): AuthenticatedCaller {
+  refuseSecondAuthentication({ form: call.form, authorization: call.headers.get('Authorization') })
   const { algorithms, walletAttesters, origin, allowedClients } = settings
   const target = { method: 'POST', url: `${origin}${call.path}`, algorithms, nonces: serverNonces, keys }
   const proof = verifyDpopProof(call.headers.get('DPoP'), target, now)
@@ -66,7 +69,7 @@ export function authenticateCaller(
     attestation: call.headers.get(CLIENT_ATTESTATION_HEADER),
     pop: call.headers.get(CLIENT_ATTESTATION_POP_HEADER),
     dpop: proof,
-    clientId: call.clientId,
+    clientId: call.form.get('client_id'),
   }
   const expected = { audience: origin, attesters: walletAttesters, algorithms, dpopCombined: true }
   const client = verifyClientAttestation(presented, expected, now)

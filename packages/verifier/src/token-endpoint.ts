@@ -23,11 +23,11 @@ export function tokenEndpoint(deps: TokenEndpointDeps): Route {
   const path = deps.settings.endpoints.token
   const handle = endpoint(
     async (request) => {
-      const now = deps.clock()
       const form = await readForm(request, { maxBytes: MOST_BYTES })
+      // Read when the request is there in whole: a slow body must not be judged by an earlier time.
+      const now = deps.clock()
+      const caller = authenticateCaller({ headers: request.headers, path, form }, deps, now)
       const wanted = parseTokenRequest(form)
-      const call = { headers: request.headers, path, clientId: wanted.clientId }
-      const caller = authenticateCaller(call, deps, now)
       return json(200, createTokenResponse(await redeemCode({ wanted, caller, now }, deps)), NO_STORE)
     },
     { statuses: OAUTH_ERRORS, log: deps.log, random: deps.random, event: 'verifier.token' },
