@@ -29,21 +29,20 @@ import { encodeGrant } from './authorization-grant.js'
 import { type ChallengeSession, openSession } from './challenge-session.js'
 import { type AuthenticatedCaller, PLACE } from './client-authentication.js'
 import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
+import { type ExplanationDeps, verifyExplained } from './explanation.js'
 import type { Presentation } from './presentation.js'
 import { RESPONSE_ENCS } from './presentation-request.js'
 import type { ReadRequirement } from './requirement.js'
 import type { Settings } from './settings.js'
-import { type VerifyPresentationDeps, verifyPresentation } from './verify-presentation.js'
 
 /** What judging the answer to a challenge needs. */
-export interface AnswerChallengeDeps {
+export interface AnswerChallengeDeps extends ExplanationDeps {
   readonly settings: Settings
   readonly seal: Seal
   readonly random: Random
   readonly store: Pick<Store, 'commit' | 'put'>
   readonly log: Log
   readonly requirementOf: (scope: string) => ReadRequirement | undefined
-  readonly verification: VerifyPresentationDeps
 }
 
 /**
@@ -126,9 +125,9 @@ async function judge(
       onlyEndpointOfOrigin: deps.settings.onlyChallengeEndpointOfOrigin,
     })
     const { id: transaction, nonce } = session
-    return await verifyPresentation(
+    return await verifyExplained(
       { transaction, query: requirement.query, vpToken, nonce, audiences, now },
-      deps.verification,
+      deps,
     )
   } catch (cause) {
     const reason = reasonOf(cause)

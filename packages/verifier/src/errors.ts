@@ -140,7 +140,7 @@ const REASON_OF: ReadonlyMap<string, PresentationReason> = new Map([
  */
 export function reasonOf(error: unknown): PresentationReason | undefined {
   if (!(error instanceof VerificationError)) return undefined
-  if (isReason(error.code)) return error.code
+  if (isPresentationReason(error.code)) return error.code
   const known = REASON_OF.get(error.code)
   if (known !== undefined) return known
   if (/^(certificate_|anchor_|issuer_)/.test(error.code)) return 'issuer_untrusted'
@@ -148,7 +148,8 @@ export function reasonOf(error: unknown): PresentationReason | undefined {
   return 'credential_malformed'
 }
 
-function isReason(code: string): code is PresentationReason {
+/** Whether a text is one of the reasons. */
+export function isPresentationReason(code: string): code is PresentationReason {
   return Object.hasOwn(PRESENTATION_REASONS, code)
 }
 

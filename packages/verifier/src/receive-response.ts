@@ -27,6 +27,7 @@ import {
   type ReceivedResponse,
 } from '@attache/openid4vp'
 import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
+import { type ExplanationDeps, verifyExplained } from './explanation.js'
 import { RESPONSE_ENCS, responseUri } from './presentation-request.js'
 import type { Settings } from './settings.js'
 import {
@@ -39,15 +40,13 @@ import {
   type Transaction,
   transactionKey,
 } from './transaction.js'
-import { type VerifyPresentationDeps, verifyPresentation } from './verify-presentation.js'
 
 /** What receiving needs. */
-export interface ReceiveResponseDeps {
+export interface ReceiveResponseDeps extends ExplanationDeps {
   readonly settings: Settings
-  readonly store: Pick<Store, 'get' | 'replace'>
+  readonly store: Pick<Store, 'get' | 'replace' | 'put'>
   readonly random: Random
   readonly log: Log
-  readonly verification: VerifyPresentationDeps
 }
 
 const MOST_UNREADABLE = 5
@@ -181,7 +180,7 @@ async function countUnreadable(open: Open, deps: ReceiveResponseDeps): Promise<v
 
 type Judged =
   | {
-      readonly presentation: Awaited<ReturnType<typeof verifyPresentation>>
+      readonly presentation: Awaited<ReturnType<typeof verifyExplained>>
       readonly refusal?: undefined
       readonly cause?: undefined
     }
@@ -197,7 +196,7 @@ async function judge(
   const asked = { transaction: handle, query, nonce, audiences, transactionData }
   const facts = { ...asked, vpToken: response.vpToken, now: open.now }
   try {
-    return { presentation: await verifyPresentation(facts, deps.verification) }
+    return { presentation: await verifyExplained(facts, deps) }
   } catch (cause) {
     const refusal = reasonOf(cause)
     if (refusal === undefined) throw cause

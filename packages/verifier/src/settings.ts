@@ -53,6 +53,8 @@ export interface VerifierOptions {
   readonly challengeLifetimeSeconds?: number
   /** How long a transaction may wait for its answer, in seconds. @default 300 */
   readonly transactionLifetimeSeconds?: number
+  /** How long `explain` knows why a presentation was accepted or refused, in seconds; 0: not at all. @default 3600 */
+  readonly explanationSeconds?: number
   /** Greatest age of a KB-JWT, in seconds. @default 300 */
   readonly keyBindingMaxAgeSeconds?: number
   /** Whether a credential that names no status is refused. @default false */
@@ -113,6 +115,8 @@ export interface Lifetimes {
   readonly transaction: number
   readonly requestObject: number
   readonly code: number
+  /** Of explanations; 0 keeps none. */
+  readonly explanation: number
 }
 
 const REQUEST_OBJECT_SECONDS = 300
@@ -165,6 +169,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
       transaction: seconds(options.transactionLifetimeSeconds ?? 300, 'transactionLifetimeSeconds', 3600),
       requestObject: REQUEST_OBJECT_SECONDS,
       code: CODE_SECONDS,
+      explanation: readExplanationSeconds(options.explanationSeconds ?? 3600),
     },
   }
 }
@@ -195,6 +200,10 @@ function readClientId(text: string | undefined, signer: Signer): string {
     throw configurationError('client_id', 'The clientId is not the one of the signing certificate.')
   }
   return text
+}
+
+function readExplanationSeconds(value: number): number {
+  return value === 0 ? 0 : seconds(value, 'explanationSeconds', 2_592_000)
 }
 
 function seconds(value: number, name: string, most: number): number {

@@ -17,6 +17,7 @@ import { createServerNonces } from '@attache/oauth'
 import { createVerifiedIssuerCache } from '@attache/sd-jwt'
 import { createStatusResolver } from '@attache/status-list'
 import { challengeEndpoint } from './challenge-endpoint.js'
+import { type Explanation, readExplanation } from './explanation.js'
 import { createGate, type Gate } from './gate.js'
 import { createIssuerTrust } from './issuer-trust.js'
 import { metadataEndpoints } from './metadata-endpoints.js'
@@ -62,6 +63,13 @@ export interface Verifier {
   startTransaction(options: TransactionOptions): Promise<StartedTransaction>
   /** Reads the result of a transaction, once. */
   redeemResult(wanted: ResultRequest): Promise<TransactionResult>
+  /**
+   * Why a presentation was accepted or refused: each check with its outcome, never a value.
+   *
+   * @param transaction Id as in the log, or of `startTransaction`.
+   * @returns Nothing when it was not judged yet, or longer ago than `explanationSeconds`.
+   */
+  explain(transaction: string): Promise<Explanation | undefined>
 }
 
 /**
@@ -80,7 +88,18 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
   const nonces = options.requireDpopNonce === true ? createNonces(settings.origin, { ...deps, seal }) : {}
   // The same agents come again, call by call: importing a key costs as much as verifying with it.
   const proofKeys = createKeyPool()
-  const shared = { ...deps, ...nonces, settings, seal, verification, requirementOf, scopes, proofKeys }
+  const explanationSeconds = settings.lifetimes.explanation
+  const shared = {
+    ...deps,
+    ...nonces,
+    settings,
+    seal,
+    verification,
+    requirementOf,
+    scopes,
+    proofKeys,
+    explanationSeconds,
+  }
   const challenge =
     settings.walletAttesters.length === 0 ? [] : [challengeEndpoint(shared), tokenEndpoint(shared)]
   return {
@@ -94,6 +113,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     },
     startTransaction: (wanted) => startTransaction(wanted, deps.clock(), shared),
     redeemResult: (wanted) => redeemResult(wanted, deps.clock(), deps),
+    explain: (transaction) => readExplanation(transaction, deps),
   }
 }
 

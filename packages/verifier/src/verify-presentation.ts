@@ -63,9 +63,12 @@ export interface VerifyPresentationDeps {
   readonly trace?: (step: VerificationStep) => void
 }
 
+/** What is judged, in this order: of each credential integrity, query and status, then of all of them the set. */
+export const VERIFICATION_PHASES = ['structure', 'credential', 'query', 'status', 'set'] as const
+
 /** One step of the judgement. */
 export interface VerificationStep {
-  readonly phase: 'structure' | 'credential' | 'query' | 'status' | 'set'
+  readonly phase: (typeof VERIFICATION_PHASES)[number]
   readonly queryId?: string
   readonly outcome: 'passed' | PresentationReason
 }
