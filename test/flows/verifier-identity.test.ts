@@ -4,7 +4,9 @@ import {
   boundResponseUri,
   type ClientTrust,
   createDidKeys,
+  encodeWalletMetadata,
   hashTransactionData,
+  parseClientMetadata,
   type RequestObjectExpectation,
   STATIC_AUDIENCE,
   usableVerifierInfo,
@@ -274,6 +276,23 @@ describe('a request object', () => {
     expect(await verdict(text, { trust: registered() })).toBe('accepted')
     const bare = await requestObject({ clientId: 'api', signer })
     expect(await verdict(bare, { trust: registered({ hasMetadata: true }) })).toBe('accepted')
+  })
+})
+
+describe('what a wallet says about itself', () => {
+  test('names the format with fully specified algorithms [VP-W-MD-01]', () => {
+    const sdJwtAlgorithms = { issuer: ['ES256', 'Ed25519'], keyBinding: ['ES256'] }
+    const metadata = encodeWalletMetadata({ formats: ['dc+sd-jwt'], sdJwtAlgorithms })
+    const sdJwt = { issuerAlgorithms: ['ES256', 'Ed25519'], keyBindingAlgorithms: ['ES256'] }
+    expect(metadata).toEqual({
+      vp_formats_supported: {
+        'dc+sd-jwt': { 'sd-jwt_alg_values': ['ES256', 'Ed25519'], 'kb-jwt_alg_values': ['ES256'] },
+      },
+    })
+    // What a wallet writes is what a verifier reads by the same schema.
+    expect(parseClientMetadata(metadata)).toMatchObject({ sdJwt })
+    const none = { vp_formats_supported: { 'dc+sd-jwt': { 'sd-jwt_alg_values': [] } } }
+    expect(() => parseClientMetadata(none)).toThrow(expect.objectContaining({ code: 'invalid_request' }))
   })
 })
 

@@ -85,17 +85,16 @@ function parseEncryptionKey(value: unknown): readonly PublicJwk[] {
 export function encodeClientMetadata(metadata: ClientMetadata): JsonObject {
   const { sdJwt, encryptionKeys } = metadata
   return wireObject({
-    vp_formats_supported:
-      sdJwt === undefined
-        ? undefined
-        : {
-            'dc+sd-jwt': wireObject({
-              'sd-jwt_alg_values': sdJwt.issuerAlgorithms,
-              'kb-jwt_alg_values': sdJwt.keyBindingAlgorithms,
-            }),
-          },
+    vp_formats_supported: sdJwt === undefined ? undefined : { 'dc+sd-jwt': encodeSdJwtFormat(sdJwt) },
     jwks: encryptionKeys.length === 0 ? undefined : { keys: encryptionKeys.map(encodeKey) },
     encrypted_response_enc_values_supported: metadata.encryptedResponseEncs,
+  })
+}
+
+function encodeSdJwtFormat(format: SdJwtFormat): JsonObject {
+  return wireObject({
+    'sd-jwt_alg_values': format.issuerAlgorithms,
+    'kb-jwt_alg_values': format.keyBindingAlgorithms,
   })
 }
 

@@ -9,7 +9,6 @@
  */
 import { isJsonObject, type JsonObject, ProtocolError, parseJson } from '@attache/core'
 import { z } from 'zod'
-import { encodeSdJwtFormat, type SdJwtFormat } from './client-metadata.js'
 import { wireObject } from './wire-object.js'
 
 /** Media type of a request object. */
@@ -23,8 +22,6 @@ export interface WalletMetadata {
   readonly clientIdPrefixes?: readonly string[] | undefined
   /** Credential Format Identifiers; absent says nothing. */
   readonly formats?: readonly string[] | undefined
-  /** Algorithms of the format `dc+sd-jwt`, where it is among `formats`; read back as a name alone. */
-  readonly sdJwt?: SdJwtFormat | undefined
   /** Algorithms of `dc+sd-jwt`, of the credential and of its KB-JWT; written, not read. */
   readonly sdJwtAlgorithms?: { readonly issuer: readonly string[]; readonly keyBinding: readonly string[] }
   /** `request_object_signing_alg_values_supported`. */
@@ -140,8 +137,4 @@ export function encodeWalletMetadata(metadata: WalletMetadata): JsonObject {
 function formatAlgorithms(format: string, { sdJwtAlgorithms }: WalletMetadata): JsonObject {
   if (format !== 'dc+sd-jwt' || sdJwtAlgorithms === undefined) return {}
   return { 'sd-jwt_alg_values': sdJwtAlgorithms.issuer, 'kb-jwt_alg_values': sdJwtAlgorithms.keyBinding }
-}
-
-function formatContent(format: string, { sdJwt }: WalletMetadata): JsonObject {
-  return format === 'dc+sd-jwt' && sdJwt !== undefined ? encodeSdJwtFormat(sdJwt) : {}
 }
