@@ -16,41 +16,54 @@ import {
   type NumericDate,
   ProtocolError,
   parseForm,
-  type Random,
   REQUEST_ID,
   type Route,
   randomId,
   readForm,
 } from '@attache/core'
+import type { Seal } from '@attache/keys'
 import { parsePushedAuthorizationReference, REQUEST_URI_PREFIX } from '@attache/oauth'
-import { consentPage, errorPage, PAGE_HEADERS, pageResponse, signInPage } from './authorization-pages.js'
-import { type AuthorizeDeps, approvableAgents, arriveWith, decideRequest, signInFor } from './authorize.js'
-import type { CredentialTemplate } from './credential-template.js'
-import { type EndpointUrls, pathOf } from './endpoint-urls.js'
-import type { Interactions } from './interactions.js'
+import { type AskConsentDeps, askConsent } from './ask-consent.js'
+import { errorPage, PAGE_HEADERS, pageResponse, signInPage } from './authorization-pages.js'
+import { approvableAgents, arriveWith, decideRequest, signInFor } from './authorize.js'
+import { pathOf } from './endpoint-urls.js'
 import type { PushedRequestRecord } from './pushed-request-record.js'
-import type { SignedInPerson } from './sign-in.js'
+import { isUpstream, type PasswordSignIn, type SignedInPerson, type SignIn } from './sign-in.js'
+import { leaveForUpstream, returnFromUpstream } from './upstream-journey.js'
 
 /** What the endpoint needs. */
-export interface AuthorizationEndpointDeps extends AuthorizeDeps {
-  readonly urls: EndpointUrls
-  readonly templates: ReadonlyMap<string, CredentialTemplate>
-  readonly interactions: Interactions
+export interface AuthorizationEndpointDeps extends AskConsentDeps {
+  readonly signIn: SignIn
+  readonly seal: Seal
   /** For trials: approves every request without a page. */
   readonly automaticApproval: SignedInPerson | undefined
   readonly clock: Clock
-  readonly random: Random
   readonly log: Log
 }
 
+const ERROR_STATUSES: Readonly<Record<string, number>> = {
+  request_too_large: 413,
+  temporarily_unavailable: 503,
+}
 const MAX_FORM_BYTES = 32_768
 
 /** The routes of the three steps. */
 export function authorizationEndpoint(deps: AuthorizationEndpointDeps): readonly Route[] {
   const path = pathOf(deps.urls.authorization)
+  const { signIn: way } = deps
   return [
     { method: 'GET', path, handle: page((request) => arrive(request, deps), deps) },
-    { method: 'POST', path: `${path}/sign-in`, handle: page((request) => signIn(request, deps), deps) },
+    isUpstream(way)
+      ? {
+          method: 'GET',
+          path: `${path}/callback`,
+          handle: page((request) => returnFromUpstream(request, { ...deps, upstream: way }), deps),
+        }
+      : {
+          method: 'POST',
+          path: `${path}/sign-in`,
+          handle: page((request) => signIn(request, { ...deps, passwords: way }), deps),
+        },
     { method: 'POST', path: `${path}/decision`, handle: page((request) => decide(request, deps), deps) },
   ]
 }
@@ -63,6 +76,7 @@ async function arrive(request: Request, deps: AuthorizationEndpointDeps): Promis
   const { record } = await arriveWith({ clientId, secret, now }, deps)
   if (deps.automaticApproval)
     return approveAtOnce(record, { secret, person: deps.automaticApproval, now }, deps)
+  if (isUpstream(deps.signIn)) return leaveForUpstream({ secret, now }, { ...deps, upstream: deps.signIn })
   const { browser, cookie } = deps.interactions.browserOf(request.headers)
   const interaction = deps.interactions.seal({ requestSecret: secret }, browser, now)
   const action = `${deps.urls.authorization}/sign-in`
@@ -78,7 +92,10 @@ async function approveAtOnce(
   return redirect(await decideRequest({ ...facts, agent, approve: true }, deps))
 }
 
-async function signIn(request: Request, deps: AuthorizationEndpointDeps): Promise<Response> {
+async function signIn(
+  request: Request,
+  deps: AuthorizationEndpointDeps & { readonly passwords: PasswordSignIn },
+): Promise<Response> {
   const now = deps.clock()
   const form = await readForm(request, { maxBytes: MAX_FORM_BYTES })
   const { requestSecret: secret } = deps.interactions.open(form.get('interaction'), request.headers, now)
@@ -92,16 +109,7 @@ async function signIn(request: Request, deps: AuthorizationEndpointDeps): Promis
       signInPage({ action: `${deps.urls.authorization}/sign-in`, interaction, failed: true }),
     )
   }
-  const interaction = deps.interactions.seal({ requestSecret: secret, person }, browser, now)
-  const html = consentPage({
-    action: `${deps.urls.authorization}/decision`,
-    interaction,
-    clientId: found.record.clientId,
-    person: person.name,
-    agents: person.agents,
-    credentials: shownCredentials(found.record, deps),
-  })
-  return pageResponse(200, html, { redirectUri: found.record.redirectUri })
+  return askConsent({ request: found, person, browser, now }, deps)
 }
 
 async function decide(request: Request, deps: AuthorizationEndpointDeps): Promise<Response> {
@@ -123,15 +131,6 @@ async function decide(request: Request, deps: AuthorizationEndpointDeps): Promis
 // 303 and never 307: the browser must not post the password to the wallet.
 function redirect(location: string): Response {
   return new Response(null, { status: 303, headers: { ...PAGE_HEADERS, Location: location } })
-}
-
-function shownCredentials({ configurationIds }: PushedRequestRecord, deps: AuthorizationEndpointDeps) {
-  return configurationIds.flatMap((id) => {
-    const template = deps.templates.get(id)
-    if (template === undefined) return []
-    const claims = template.claims.map((claim) => claim.display?.[0]?.name ?? claim.name)
-    return [{ name: template.name, description: template.description, claims }]
-  })
 }
 
 /** Turns errors into pages, as `endpoint` turns them into JSON. */
@@ -158,7 +157,7 @@ async function answered(
     if (error instanceof ProtocolError) {
       const { code, message: reason } = error
       deps.log.warn('issuer.authorization.refused', { code, reason, request_id: requestId })
-      return pageResponse(code === 'request_too_large' ? 413 : 400, errorPage(error))
+      return pageResponse(ERROR_STATUSES[code] ?? 400, errorPage(error))
     }
     deps.log.error('issuer.authorization.fault', { cause: describeCause(error), request_id: requestId })
     return pageResponse(

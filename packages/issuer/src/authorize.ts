@@ -23,7 +23,7 @@ import {
   migratePushedRequestRecord,
   type PushedRequestRecord,
 } from './pushed-request-record.js'
-import type { SignedInPerson, SignIn } from './sign-in.js'
+import type { PasswordSignIn, SignedInPerson } from './sign-in.js'
 import type { RecordKeys } from './stored-record.js'
 
 /** What approving needs. */
@@ -32,7 +32,6 @@ export interface AuthorizeDeps {
   readonly store: Pick<Store, 'get' | 'replace' | 'commit'>
   readonly keys: RecordKeys
   readonly random: Random
-  readonly signIn: SignIn
   readonly codeSeconds: number
 }
 
@@ -74,7 +73,7 @@ export async function signInFor(
     readonly password: string
     readonly now: NumericDate
   },
-  deps: AuthorizeDeps,
+  deps: AuthorizeDeps & { readonly passwords: PasswordSignIn },
 ): Promise<{ readonly request: OpenRequest; readonly person: SignedInPerson | undefined }> {
   const request = await findRequest(facts.secret, deps)
   const { record, version } = request
@@ -84,7 +83,7 @@ export async function signInFor(
   const counted = { ...record, signInAttemptsLeft: record.signInAttemptsLeft - 1 }
   const key = deps.keys.hashed('pushed-request', facts.secret)
   if (!(await deps.store.replace(key, version, counted, record.expiresAt))) throw unknownRequest()
-  const person = await deps.signIn.signIn(facts)
+  const person = await deps.passwords.signIn(facts)
   if (person === undefined) return { request, person }
   return { request, person: { ...person, agents: approvableAgents(record, person) } }
 }

@@ -20,5 +20,5 @@ export type {
 } from './issuer-options.js'
 export { ISSUER_MANAGEMENT_ERRORS } from './management-errors.js'
 export type { RegisterEntry, RegisterQuery } from './register-entry.js'
-export type { SignedInPerson, SignIn } from './sign-in.js'
+export type { PasswordSignIn, SignedInPerson, SignIn, UpstreamSignIn } from './sign-in.js'
 export type { TemplateClaim } from './template-document.js'

@@ -41,8 +41,9 @@ export function parEndpoint(deps: ParEndpointDeps): Route {
   const url = deps.urls.pushedAuthorizationRequest
   const handle = endpoint(
     async (request) => {
-      const now = deps.clock()
       const form = await readForm(request, { maxBytes: MAX_FORM_BYTES })
+      // Read when the request is there in whole: a slow body must not be judged by an earlier time.
+      const now = deps.clock()
       const client = authenticateClient({ headers: request.headers, url, form, proof: 'optional', now }, deps)
       const asked = parsePushedAuthorizationRequest(form)
       const pushed = await pushAuthorizationRequest({ request: asked, client, now }, deps)

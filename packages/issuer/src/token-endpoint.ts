@@ -59,8 +59,9 @@ export function tokenEndpoint(deps: TokenEndpointDeps): Route {
   const url = deps.urls.token
   const handle = endpoint(
     async (request) => {
-      const now = deps.clock()
       const form = await readForm(request, { maxBytes: MAX_FORM_BYTES })
+      // Read when the request is there in whole: a slow body must not be judged by an earlier time.
+      const now = deps.clock()
       const client = authenticateClient({ headers: request.headers, url, form, proof: deps.dpop, now }, deps)
       const wanted = parseTokenRequest(form)
       const redeem = deps.grants.get(wanted.grantType)
