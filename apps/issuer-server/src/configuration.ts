@@ -228,6 +228,21 @@ function signInMembers() {
   })
   return {
     operators: z.array(operator).default([]),
+    upstream: z
+      .strictObject({
+        issuer: z.string().startsWith('https://'),
+        clientId: z.string().min(1),
+        clientSecretFile: file(),
+        ownerClaim: z.string().min(1),
+        nameClaim: z.string().min(1).default('name'),
+        scope: z
+          .string()
+          .regex(/^openid( |$)/)
+          .default('openid profile'),
+        certificateAuthority: file().optional(),
+        allowPrivate: z.array(z.string().min(1)).default([]),
+      })
+      .optional(),
     automaticApproval: z
       .strictObject({ name: z.string().min(1), agents: z.array(z.string().min(1)).min(1) })
       .optional(),

@@ -31,6 +31,21 @@ export interface SigningConfiguration extends KeyConfiguration {
   readonly retired: readonly RetiredKeyConfiguration[]
 }
 
+/** A company's own OpenID Provider, at which people sign in. */
+export interface UpstreamConfiguration {
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecretFile: string
+  /** Claim that holds the employee id of the person. */
+  readonly ownerClaim: string
+  readonly nameClaim: string
+  readonly scope: string
+  /** PEM file with a CA besides those the platform trusts. */
+  readonly certificateAuthority?: string | undefined
+  /** Hosts whose private addresses may be called. */
+  readonly allowPrivate: readonly string[]
+}
+
 /** One issuer. */
 export interface IssuerConfiguration {
   readonly credentialIssuer: string
@@ -95,6 +110,8 @@ export interface IssuerConfiguration {
     readonly passwordFile: string
     readonly owner?: string | undefined
   }[]
+  /** Instead of `operators`. */
+  readonly upstream?: UpstreamConfiguration | undefined
   /** For trials: approves every request in this name, for these agents. */
   readonly automaticApproval?: { readonly name: string; readonly agents: readonly string[] } | undefined
   readonly lifetimes: Readonly<

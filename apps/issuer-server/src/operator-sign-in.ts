@@ -6,7 +6,7 @@
  * @module
  */
 import { encodeBase64url, equalText, utf8 } from '@attache/core'
-import type { Directory, SignIn } from '@attache/issuer'
+import type { Directory, PasswordSignIn } from '@attache/issuer'
 import { sha256 } from '@attache/keys'
 
 /** Somebody who may approve. */
@@ -21,7 +21,7 @@ export interface Operator {
 export function createOperatorSignIn(
   operators: readonly Operator[],
   directory: Pick<Directory, 'listAgents'>,
-): SignIn {
+): PasswordSignIn {
   return {
     async signIn({ username, password }) {
       let found: Operator | undefined

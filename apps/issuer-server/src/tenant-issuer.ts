@@ -6,7 +6,14 @@
  *
  * @module
  */
-import type { Clock, Log, Random, Store } from '@attache/core'
+import {
+  type Clock,
+  configurationError,
+  createGuardedFetch,
+  type Log,
+  type Random,
+  type Store,
+} from '@attache/core'
 import type { ConfiguredFiles } from '@attache/daemon'
 import {
   createDirectory,
@@ -22,6 +29,7 @@ import { createStatusLists } from '@attache/status-list'
 import type { IssuerConfiguration } from './issuer-configuration.js'
 import { keyPublication } from './key-succession.js'
 import { createOperatorSignIn } from './operator-sign-in.js'
+import { createUpstreamSignIn } from './upstream-sign-in.js'
 
 /** An issuer and the people and agents it issues for. */
 export interface TenantIssuer {
@@ -98,17 +106,24 @@ export function issuerOptions(configuration: IssuerConfiguration, files: Configu
   }
 }
 
-function signInOf(
-  configuration: IssuerConfiguration,
-  directory: Directory,
-  { files }: TenantIssuerDeps,
-): SignIn {
-  const operators = configuration.operators.map(({ name, passwordFile, owner }) => ({
-    name,
-    password: files.token(passwordFile, 12),
-    owner,
-  }))
-  return createOperatorSignIn(operators, directory)
+function signInOf(configuration: IssuerConfiguration, directory: Directory, deps: TenantIssuerDeps): SignIn {
+  const { operators, upstream } = configuration
+  const { files } = deps
+  if (upstream === undefined) {
+    const known = operators.map(({ name, passwordFile, owner }) => ({
+      name,
+      password: files.token(passwordFile, 12),
+      owner,
+    }))
+    return createOperatorSignIn(known, directory)
+  }
+  if (operators.length > 0) {
+    throw configurationError('sign_in', 'People sign in as operators or upstream. Remove one of the two.')
+  }
+  const { certificateAuthority: ca, allowPrivate, clientSecretFile } = upstream
+  const fetch = createGuardedFetch({ allowPrivate, ...(ca === undefined ? {} : { ca: [files.text(ca)] }) })
+  const clientSecret = files.token(clientSecretFile)
+  return createUpstreamSignIn({ ...upstream, clientSecret }, { ...deps, fetch, directory })
 }
 
 /** What is not said about lifetimes is left to the issuer's defaults. */
