@@ -7,9 +7,11 @@ import { createMemoryStore, routeRequests, systemClock, systemRandom } from '@at
 import {
   createDirectory,
   createIssuer,
+  type Directory,
   type Issuer,
   type IssuerOptions,
   parseCredentialTemplate,
+  type SignIn,
 } from '@attache/issuer'
 import { createSeal } from '@attache/keys'
 import { createStatusLists } from '@attache/status-list'
@@ -68,9 +70,10 @@ export interface ServedIssuer {
   close(): Promise<void>
 }
 
-/** Serves an issuer below a path, as a tenant has one. */
+/** Serves an issuer below a path, as a tenant has one. People sign in as `OPERATOR` unless said otherwise. */
 export async function serveIssuer(
   options: Partial<Omit<IssuerOptions, 'templates'>> = {},
+  signIn: (directory: Directory) => SignIn = signInAsOperator,
 ): Promise<ServedIssuer> {
   const server = await createHttpsOrigin(tlsAuthority)
   const credentialIssuer = `${server.origin}/acme`
@@ -104,12 +107,7 @@ export async function serveIssuer(
       ...shared,
       claims: directory,
       statusLists: createStatusLists({ ...lists, lifetimeSeconds: 86_400, size: 100_000 }, shared),
-      signIn: {
-        signIn: async ({ username, password }) =>
-          username === OPERATOR.username && password === OPERATOR.password
-            ? { name: username, agents: [AGENT] }
-            : undefined,
-      },
+      signIn: signIn(directory),
       seal: createSeal([{ id: 'k1', key: systemRandom(32) }], shared),
     },
   )
@@ -124,5 +122,14 @@ export async function serveIssuer(
     lines,
     offer: (wanted = {}) => issuer.createOffer({ agent: AGENT, by: 'value', ...wanted }, systemClock()),
     close: server.close,
+  }
+}
+
+function signInAsOperator(): SignIn {
+  return {
+    signIn: async ({ username, password }) =>
+      username === OPERATOR.username && password === OPERATOR.password
+        ? { name: username, agents: [AGENT] }
+        : undefined,
   }
 }
