@@ -68,9 +68,9 @@ async function attesters(bench: IssuerBench, challenges: boolean) {
 describe('strict peers of the issuer', () => {
   test('identifiers with and without path and slash, byte for byte [IOP-I-01, IOP-C-03]', async () => {
     for (const [identifier, issuerPath, serverPath] of [
-      ['https://h.example', '', ''],
-      ['https://h.example:8443/a', '/a', '/a'],
-      ['https://h.example/a/', '/a/', '/a'],
+      ['https://issuer.example', '', ''],
+      ['https://issuer.example:8443/a', '/a', '/a'],
+      ['https://issuer.example/a/', '/a/', '/a'],
     ] as const) {
       const bench = await createIssuerBench({ credentialIssuer: identifier })
       const { origin } = new URL(identifier)
