@@ -6,7 +6,9 @@
 import {
   CALLBACK_PATH,
   callSocket,
+  DOCTOR_PATH,
   EXPLAIN_PATH,
+  type Finding,
   KILL_SWITCH_PATH,
   PRESENT_PATH,
   RECEIVE_PATH,
@@ -16,6 +18,7 @@ import {
   type Decision,
   type Presented,
   parseExplanations,
+  parseFindings,
   parsePresented,
   parseReceived,
   parseStatus,
@@ -29,6 +32,7 @@ export interface WalletClient {
   callback(request: { agent: string; url: string }): Promise<Received>
   present(request: { agent: string; request: string }): Promise<Presented>
   status(): Promise<Status>
+  examine(): Promise<readonly Finding[]>
   explain(request: {
     agent?: string | undefined
     reference?: string | undefined
@@ -62,6 +66,7 @@ export function createWalletClient(socketPath: string): WalletClient {
     callback: async (request) => parseReceived(await ask(CALLBACK_PATH, request)),
     present: async (request) => parsePresented(await ask(PRESENT_PATH, request)),
     status: async () => parseStatus(await ask(STATUS_PATH)),
+    examine: async () => parseFindings(await ask(DOCTOR_PATH)),
     explain: async (request) => parseExplanations(await ask(EXPLAIN_PATH, request)),
     setStopped: async (agent, stopped) => {
       await ask(KILL_SWITCH_PATH, { agent, stopped })

@@ -9,7 +9,14 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { createWalletClient, type WalletClient } from './wallet-client.js'
-import { describeDecisions, describePresented, describeReceived, describeStatus } from './wallet-output.js'
+import { examineWallet } from './wallet-doctor.js'
+import {
+  describeDecisions,
+  describeFindings,
+  describePresented,
+  describeReceived,
+  describeStatus,
+} from './wallet-output.js'
 import type { Received } from './wallet-replies.js'
 
 interface Common {
@@ -90,6 +97,17 @@ function addReading(wallet: Command): void {
         return { exitCode: 0, reply, text: describeStatus(reply) }
       }),
   )
+  command(
+    wallet,
+    'doctor',
+    'examine sockets, files, policy and clocks; says what to do (status 1: something fails)',
+  ).action((options: Common) =>
+    run(options, async (client, socket) => {
+      const findings = await examineWallet(socket, client)
+      const exitCode = findings.some(({ outcome }) => outcome === 'failed') ? 1 : 0
+      return { exitCode, reply: { findings }, text: describeFindings(findings) }
+    }),
+  )
   command(wallet, 'explain', 'show what the wallet decided, newest first, and why')
     .option('--agent <id>', 'decisions of one agent')
     .option('--reference <id>', 'one decision')
@@ -132,14 +150,17 @@ function received(reply: Received): Ending {
   return { exitCode, reply, text: describeReceived(reply) }
 }
 
-async function run(options: Common, work: (client: WalletClient) => Promise<Ending>): Promise<void> {
+async function run(
+  options: Common,
+  work: (client: WalletClient, socket: string) => Promise<Ending>,
+): Promise<void> {
   try {
     const socket = options.socket ?? process.env['ATTACHE_OPERATOR_SOCKET']
     if (socket === undefined || socket === '') {
       const message = 'No operator socket is named. Pass --socket or set ATTACHE_OPERATOR_SOCKET.'
       throw Object.assign(new TypeError(message), { code: 'socket_not_configured' })
     }
-    const { exitCode, reply, text } = await work(createWalletClient(socket))
+    const { exitCode, reply, text } = await work(createWalletClient(socket), socket)
     process.stdout.write(`${options.json === true ? JSON.stringify(reply) : text}\n`)
     process.exitCode = exitCode
   } catch (error) {

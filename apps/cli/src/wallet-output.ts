@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Finding } from '@attache/agent'
 import type { Decision, Presented, Received, Status } from './wallet-replies.js'
 
 /** Says how far an offer got. */
@@ -62,6 +63,15 @@ export function describeDecisions(decisions: readonly Decision[]): string {
         ...named,
       ].join('\n')
     })
+    .join('\n')
+}
+
+/** Lists what was examined, what is wrong last. */
+export function describeFindings(findings: readonly Finding[]): string {
+  const order = ['ok', 'warning', 'failed']
+  return [...findings]
+    .sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome))
+    .map(({ check, outcome, message }) => `${outcome.padEnd(7)}  ${printable(check)}: ${printable(message)}`)
     .join('\n')
 }
 

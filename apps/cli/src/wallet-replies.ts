@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Finding } from '@attache/agent'
 import { z } from 'zod'
 
 /** How far an offer got. */
@@ -125,6 +126,16 @@ export function parseExplanations(value: unknown): readonly Decision[] {
     facts: z.record(z.string(), z.string()),
   })
   return parse(z.looseObject({ explanations: z.array(decision) }), value).explanations
+}
+
+/** @throws {TypeError} `wallet_reply_malformed` */
+export function parseFindings(value: unknown): readonly Finding[] {
+  const finding = z.looseObject({
+    check: z.string(),
+    outcome: z.enum(['ok', 'warning', 'failed']),
+    message: z.string(),
+  })
+  return parse(z.looseObject({ findings: z.array(finding) }), value).findings
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {

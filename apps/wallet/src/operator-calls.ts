@@ -5,7 +5,9 @@
  */
 import {
   CALLBACK_PATH,
+  DOCTOR_PATH,
   EXPLAIN_PATH,
+  type Finding,
   HEALTH_PATH,
   KILL_SWITCH_PATH,
   PRESENT_PATH,
@@ -28,6 +30,8 @@ export interface OperatorFacts {
   /** Agents by id, with the path of their socket. */
   readonly agents: ReadonlyMap<string, string>
   readonly startedAt: NumericDate
+  /** Examines configuration, files and peers. */
+  readonly examine: () => Promise<readonly Finding[]>
 }
 
 const MALFORMED: CallAnswer = { status: 400, error: 'invalid_request' }
@@ -47,6 +51,7 @@ export function operatorCalls(facts: OperatorFacts, wallet: Wallet): Calls {
   return {
     [`GET ${HEALTH_PATH}`]: async () => ({ status: 200, body: { protocol: SOCKET_PROTOCOL } }),
     [`GET ${STATUS_PATH}`]: async () => ({ status: 200, body: await statusOf(facts, wallet) }),
+    [`GET ${DOCTOR_PATH}`]: async () => ({ status: 200, body: { findings: await facts.examine() } }),
     [`POST ${RECEIVE_PATH}`]: (body) => {
       const request = parseReceiveRequest(body)
       return forAgent(

@@ -7,14 +7,8 @@
  */
 
 import { dirname, resolve } from 'node:path'
-import {
-  type Clock,
-  createGuardedFetch,
-  isJsonArray,
-  type Log,
-  systemClock,
-  systemRandom,
-} from '@attache/core'
+import type { Finding } from '@attache/agent'
+import { type Clock, createGuardedFetch, type Log, systemClock, systemRandom } from '@attache/core'
 import {
   type ConfiguredFiles,
   createConfiguredFiles,
@@ -23,7 +17,6 @@ import {
   startUpError,
 } from '@attache/daemon'
 import { createAnchors, createEnvelope, parseAlgorithms } from '@attache/keys'
-import { createCedarPdp, createRulePdp, type Pdp } from '@attache/policy'
 import { createLevelStore } from '@attache/storage'
 import {
   AGENT_ID,
@@ -33,9 +26,11 @@ import {
   type WalletOptions,
 } from '@attache/wallet'
 import { agentCalls } from './agent-calls.js'
-import { type PolicyConfiguration, parseConfiguration, type WalletConfiguration } from './configuration.js'
+import { parseConfiguration, type WalletConfiguration } from './configuration.js'
+import { examine } from './examine.js'
 import { readMasterKeys } from './master-keys.js'
 import { operatorCalls } from './operator-calls.js'
+import { createPolicy } from './policy.js'
 import {
   claimSocket,
   OPERATOR_SOCKET,
@@ -79,8 +74,9 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
   try {
     const store = await createLevelStore({ path: files.path(configuration.dataFolder), clock })
     opened.push(() => store.close())
+    const world = worldOf(configuration, files)
     const wallet = createWallet(options, {
-      ...worldOf(configuration, files),
+      ...world,
       clock,
       store,
       log,
@@ -90,8 +86,10 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
         signer: files.signer(configuration.walletProvider),
       }),
     })
+    const examination = () =>
+      examine({ configPath: path, fetch: world.fetch, milliseconds: () => clock() * 1000 })
     const places = await openSockets(
-      { folder: runtimeFolder, wallet, log, opened, startedAt: clock() },
+      { folder: runtimeFolder, wallet, log, opened, startedAt: clock(), examine: examination },
       options,
     )
     opened.push(startMaintenance(wallet, configuration.maintenanceSeconds, log))
@@ -175,16 +173,6 @@ function providerOptions({ walletProvider }: WalletConfiguration) {
   return withoutAbsent({ issuer, lifetimeSeconds, keyStorage })
 }
 
-async function createPolicy(policy: PolicyConfiguration, files: ConfiguredFiles): Promise<Pdp> {
-  if ('rules' in policy) return createRulePdp(files.json(policy.rules))
-  const entities = policy.entities === undefined ? undefined : files.json(policy.entities)
-  return createCedarPdp({
-    policies: files.text(policy.cedar),
-    schema: files.text(policy.schema),
-    ...(isJsonArray(entities) ? { entities } : {}),
-  })
-}
-
 async function openSockets(
   parts: {
     readonly folder: string
@@ -192,6 +180,7 @@ async function openSockets(
     readonly log: Log
     readonly opened: Opened
     readonly startedAt: number
+    readonly examine: () => Promise<readonly Finding[]>
   },
   options: WalletOptions,
 ): Promise<Omit<RunningWallet, 'close'>> {
@@ -205,7 +194,8 @@ async function openSockets(
   }
   const agentSockets = new Map<string, string>()
   for (const { id } of options.agents) agentSockets.set(id, await open(id, () => agentCalls(id, wallet)))
-  const facts = { agents: agentSockets, startedAt: parts.startedAt }
+  const { startedAt, examine: examination } = parts
+  const facts = { agents: agentSockets, startedAt, examine: examination }
   // Last: whoever finds the operator's socket finds everything open.
   const operatorSocket = await open(OPERATOR_SOCKET, () => operatorCalls(facts, wallet))
   return { operatorSocket, agentSockets }

@@ -13,6 +13,7 @@ export type {
   ExplainReply,
   ExplainRequest,
   Explanation,
+  Finding,
   KillSwitchRequest,
   PresentReply,
   PresentRequest,
@@ -22,6 +23,7 @@ export type {
 } from './operator-protocol.js'
 export {
   CALLBACK_PATH,
+  DOCTOR_PATH,
   EXPLAIN_PATH,
   KILL_SWITCH_PATH,
   PRESENT_PATH,

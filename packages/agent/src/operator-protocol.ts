@@ -19,6 +19,8 @@ export const CALLBACK_PATH = '/v1/callback'
 export const PRESENT_PATH = '/v1/present'
 /** Where the state of all agents is read. */
 export const STATUS_PATH = '/v1/status'
+/** Where the daemon examines itself and the peers it is told to trust. */
+export const DOCTOR_PATH = '/v1/doctor'
 /** Where the wallet's decisions are read, newest first. */
 export const EXPLAIN_PATH = '/v1/explain'
 /** Where an agent is stopped and released again. */
@@ -182,4 +184,13 @@ export function parseKillSwitchRequest(value: unknown): KillSwitchRequest | unde
   const agent = text(value, 'agent', 128)
   const stopped = own(value, 'stopped')
   return agent === undefined || typeof stopped !== 'boolean' ? undefined : { agent, stopped }
+}
+
+/** One thing that was examined. */
+export interface Finding {
+  /** What was examined, such as `clock` or `policy`; with a colon and a name where there are several. */
+  readonly check: string
+  readonly outcome: 'ok' | 'warning' | 'failed'
+  /** What was found; when it is not good, what to do. */
+  readonly message: string
 }

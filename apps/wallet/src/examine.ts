@@ -1,0 +1,141 @@
+/**
+ * What the daemon can examine of itself: would it start again as it is configured, and do the clocks agree.
+ *
+ * Owns the daemon's half of `attache wallet doctor`; socket and token file are examined by the command, which sees
+ * them as a caller does. Everything a start would read is read again, so that a mistake in a file shows before the
+ * next restart does. Peers are asked for public metadata alone.
+ *
+ * Source: design, 'Decided once'; threat model, row 21.
+ *
+ * @module
+ */
+import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Finding } from '@attache/agent'
+import { type OutboundFetch, VerificationError, wellKnownUrl } from '@attache/core'
+import { type ConfiguredFiles, createConfiguredFiles, describeFailure, readText } from '@attache/daemon'
+import { createAnchors } from '@attache/keys'
+import { parseConfiguration, type WalletConfiguration } from './configuration.js'
+import { createPolicy } from './policy.js'
+
+/** How far a peer's clock may be off before its proofs and ours are refused, in seconds. */
+const TOLERATED_SECONDS = 60
+
+/** What examining needs. */
+export interface ExamineDeps {
+  readonly configPath: string
+  readonly fetch: OutboundFetch
+  /** Milliseconds since 1970. */
+  readonly milliseconds: () => number
+}
+
+/** Examines configuration, files, policy, and the clock of each trusted peer. */
+export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
+  const files = createConfiguredFiles(dirname(deps.configPath))
+  let configuration: WalletConfiguration | undefined
+  const read = await examined('configuration', 'The configuration can be read.', () => {
+    configuration = parseConfiguration(readText(deps.configPath))
+  })
+  if (configuration === undefined) return [read]
+  const { policy } = configuration
+  return [
+    read,
+    await examined('policy', 'The release policy can be read.', async () => {
+      await createPolicy(policy, files)
+    }),
+    ...(await Promise.all(trustFiles(configuration).map((file) => examineTrust(file, files)))),
+    ...secretFiles(configuration).map((file) => examineSecret(file, files)),
+    ...(await Promise.all(peersOf(configuration).map((peer) => examineClock(peer, deps)))),
+  ]
+}
+
+async function examined(check: string, good: string, work: () => Promise<void> | void): Promise<Finding> {
+  try {
+    await work()
+    return { check, outcome: 'ok', message: good }
+  } catch (error) {
+    const { message } = describeFailure(error)
+    return { check, outcome: 'failed', message: `${message} The next start would fail.` }
+  }
+}
+
+function trustFiles({ issuers, verifiers, trustedCertificates }: WalletConfiguration): readonly string[] {
+  const named = [
+    ...issuers.flatMap(({ anchors, statusAnchors, metadataAnchors }) => [
+      anchors,
+      statusAnchors,
+      metadataAnchors,
+    ]),
+    ...verifiers.map(({ anchors }) => anchors),
+    ...trustedCertificates,
+  ]
+  return [...new Set(named.filter((file) => file !== undefined))]
+}
+
+function examineTrust(file: string, files: ConfiguredFiles): Promise<Finding> {
+  return examined(`trust:${file}`, 'The certificates can be read.', () => {
+    createAnchors(file, [files.text(file)])
+  })
+}
+
+function secretFiles({ masterKeys, walletProvider }: WalletConfiguration): readonly string[] {
+  const named = masterKeys.map((one) =>
+    typeof one === 'string' ? one : 'passphrase' in one ? one.passphrase : undefined,
+  )
+  return [...named.filter((file) => file !== undefined), walletProvider.key]
+}
+
+function examineSecret(file: string, files: ConfiguredFiles): Finding {
+  const check = `secret:${file}`
+  const mode = statSync(files.path(file), { throwIfNoEntry: false })?.mode
+  if (mode === undefined) {
+    return {
+      check,
+      outcome: 'failed',
+      message: 'The file is not there, and the next start would fail. Restore it.',
+    }
+  }
+  if ((mode & 0o077) === 0) return { check, outcome: 'ok', message: 'Nobody else can read the file.' }
+  return {
+    check,
+    outcome: 'warning',
+    message: `Others on this host can reach the file. Run chmod 600 ${file}.`,
+  }
+}
+
+interface Peer {
+  readonly name: string
+  readonly url: string
+}
+
+function peersOf({ issuers, verifiers }: WalletConfiguration): readonly Peer[] {
+  return [
+    ...issuers.map(({ credentialIssuer }) => ({
+      name: credentialIssuer,
+      url: wellKnownUrl(credentialIssuer, 'openid-credential-issuer'),
+    })),
+    ...verifiers
+      .flatMap(({ apis }) => apis)
+      .map((name) => ({ name, url: wellKnownUrl(name, 'oauth-protected-resource') })),
+  ]
+}
+
+async function examineClock({ name, url }: Peer, deps: ExamineDeps): Promise<Finding> {
+  const check = `clock:${name}`
+  try {
+    const response = await deps.fetch(url)
+    const theirs = Date.parse(response.headers.get('Date') ?? '')
+    if (Number.isNaN(theirs)) {
+      return { check, outcome: 'warning', message: 'The peer answers without a Date; its clock is unknown.' }
+    }
+    const skew = Math.round((theirs - deps.milliseconds()) / 1000)
+    if (Math.abs(skew) <= TOLERATED_SECONDS)
+      return { check, outcome: 'ok', message: `The clocks agree (${skew} s).` }
+    const message = `The clocks differ by ${skew} s and at most ${TOLERATED_SECONDS} are tolerated. Check the time of this host, then ask the peer.`
+    return { check, outcome: 'failed', message }
+  } catch (error) {
+    const code = error instanceof VerificationError ? error.code : 'fault'
+    const message = `The peer cannot be reached (${code}). Check its address, trustedCertificates and allowPrivate.`
+    return { check, outcome: 'failed', message }
+  }
+}
