@@ -179,10 +179,13 @@ describe('the answer to it', () => {
     const own = await world.gate(await call(world, accessToken, { dpop: wallet.dpop }))
     expect(own).toMatchObject({ allowed: true, presentation: { claims: { role: 'Manager', region: 'EU' } } })
     expect((await refusal(world, await call(world, accessToken, { dpop: freshKey() }))).status).toBe(401)
-    // The token dies with its credential.
+    // The token dies with its credential, and the challenge says that it was the token.
     world.revoke()
     world.time.advance(61)
-    expect((await refusal(world, await call(world, accessToken, { dpop: wallet.dpop }))).status).toBe(401)
+    const revoked = await refusal(world, await call(world, accessToken, { dpop: wallet.dpop }))
+    expect(revoked.status).toBe(401)
+    expect(revoked.headers.get('WWW-Authenticate')).toBe('OpenID4VP version="1", error="invalid_token"')
+    expect(await objectOf(revoked)).toMatchObject({ error: 'presentation_required' })
   })
 })
 

@@ -60,6 +60,25 @@ describe('an agent and an API without an authorization server', () => {
     expect(new Set(keys).size).toBe(1)
   })
 
+  test('presents again when the API no longer takes its token', async () => {
+    const known = { token: true }
+    const world = await createWorld({
+      serveApi: (guarded) => async (request) => {
+        if (known.token || !request.headers.has('Authorization')) return guarded(request)
+        known.token = true
+        // As after the API lost its store: the same token, and nothing behind it.
+        const headers = new Headers(request.headers)
+        headers.set('Authorization', 'DPoP eyJhbGciOiJub25lIn0.e30.AA')
+        return guarded(new Request(request.url, { method: request.method, headers }))
+      },
+    })
+    expect((await world.callApi()).status).toBe(200)
+    world.bench.time.advance(10)
+    known.token = false
+    expect((await world.callApi()).status).toBe(200)
+    expect(world.to('/attache/redeem')).toHaveLength(2)
+  })
+
   test('works where proofs need a nonce of the server', async () => {
     const world = await createWorld({ verifier: { requireDpopNonce: true } })
     expect((await world.callApi()).status).toBe(200)

@@ -144,8 +144,9 @@ async function refuse(
   try {
     const call = { request, url: externalUrl(deps.settings.origin, request.url), now }
     // The proof of a call with a token speaks of that token, which did not count.
-    const jkt = denial.code === 'token_missing' ? callerKey(call, deps) : undefined
-    return await challengeByRequestUri({ requirement, jkt, now }, deps)
+    const tokenRefused = denial.code !== 'token_missing'
+    const jkt = tokenRefused ? undefined : callerKey(call, deps)
+    return await challengeByRequestUri({ requirement, jkt, tokenRefused, now }, deps)
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     const problem = { code: 'proof_invalid', error: error.code, scope, transaction } as const

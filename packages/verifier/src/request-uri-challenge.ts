@@ -54,6 +54,8 @@ export function callerKey(
  * Begins a transaction for a refused call and makes the 401 that carries it.
  *
  * @param facts.jkt Of {@link callerKey}.
+ * @param facts.tokenRefused The call carried a token that does not serve here: the challenge says so, as RFC 6750
+ * does, lest a wallet send the same one again.
  *
  * Source: requirements/headless-presentation.md, (a) 1 and 2.
  */
@@ -61,6 +63,7 @@ export async function challengeByRequestUri(
   facts: {
     readonly requirement: ReadRequirement
     readonly jkt: string | undefined
+    readonly tokenRefused: boolean
     readonly now: NumericDate
   },
   deps: StartTransactionDeps,
@@ -90,6 +93,8 @@ export async function challengeByRequestUri(
     transaction_id: started.transactionId,
     expires_in: expiresIn,
   }
-  const challenge = createWwwAuthenticate([{ scheme, parameters: new Map([['version', '1']]) }])
+  const parameters = new Map([['version', '1']])
+  if (facts.tokenRefused) parameters.set('error', 'invalid_token')
+  const challenge = createWwwAuthenticate([{ scheme, parameters }])
   return json(401, body, { ...NO_STORE, 'WWW-Authenticate': challenge })
 }

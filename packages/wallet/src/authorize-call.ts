@@ -109,15 +109,18 @@ function readChallenge({ status, wwwAuthenticate, body }: ApiChallenge): Said | 
   try {
     const challenges = parseWwwAuthenticate(wwwAuthenticate.join(', '))
     const ours = challenges.find(({ scheme }) => scheme === 'dpop') ?? challenges.find(hasMetadata)
-    const error = ours?.parameters.get('error')
+    const asked = challenges.find(asksForPresentation)
     // An authorization server comes first: its tokens serve more than one API.
-    if (status === 401 && !challenges.some(hasMetadata) && challenges.some(asksForPresentation)) {
+    if (status === 401 && !challenges.some(hasMetadata) && asked !== undefined) {
       const presentation = parsePresentationChallenge(body)
+      // An API that says so refuses the very token it was sent: that one is not sent again.
+      const error = asked.parameters.get('error') ?? ours?.parameters.get('error')
       return { error, scope: undefined, metadataUrl: undefined, presentation }
     }
     if (ours === undefined) return undefined
     const { parameters } = ours
-    return { error, scope: parameters.get('scope'), metadataUrl: parameters.get('resource_metadata') }
+    const [error, scope] = [parameters.get('error'), parameters.get('scope')]
+    return { error, scope, metadataUrl: parameters.get('resource_metadata') }
   } catch (error) {
     if (error instanceof VerificationError) return undefined
     throw error
