@@ -1,4 +1,4 @@
-import { createGuardedFetch, systemRandom } from '@attache/core'
+import { createGuardedFetch, isJsonObject, parseJson, systemRandom } from '@attache/core'
 import Provider from 'oidc-provider'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createUpstreamSignIn } from '../../apps/issuer-server/src/upstream-sign-in.js'
@@ -145,8 +145,9 @@ async function push({ ours }: Meeting): Promise<string> {
     headers,
     body: body.toString(),
   })
-  const pushed = new Map(Object.entries(await response.json()))
-  const query = new URLSearchParams({ client_id: 'wallet', request_uri: String(pushed.get('request_uri')) })
+  const pushed = parseJson(await response.text())
+  const requestUri = pushed.ok && isJsonObject(pushed.value) ? pushed.value['request_uri'] : undefined
+  const query = new URLSearchParams({ client_id: 'wallet', request_uri: String(requestUri) })
   return `${ours.credentialIssuer}/authorize?${query}`
 }
 
