@@ -17,7 +17,7 @@ import { type GuardOptions, guard } from './require-presentation.js'
 import { createRouter } from './router.js'
 
 /** A verifier whose routes and gates are Express handlers. */
-export interface ExpressVerifier extends Pick<Verifier, 'startTransaction' | 'redeemResult'> {
+export interface ExpressVerifier extends Pick<Verifier, 'startTransaction' | 'redeemResult' | 'explain'> {
   /** `app.use(verifier.routes)`, at the root and before any body parser. */
   readonly routes: RequestHandler
   /** `app.post(path, verifier.requirePresentation(…), handler)`. */
@@ -67,5 +67,6 @@ export function createExpressVerifier(
       guard(verifier.requirePresentation(requirement), { pathPrefix, ...connection }),
     startTransaction: verifier.startTransaction,
     redeemResult: verifier.redeemResult,
+    explain: verifier.explain,
   }
 }

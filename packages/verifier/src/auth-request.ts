@@ -27,7 +27,8 @@ const ANY_ORIGIN = 'https://origin.invalid'
 const TOKEN = /^[A-Za-z0-9-]+$/
 
 /**
- * Makes the handler that a proxy asks.
+ * Makes the handler that a proxy asks. A proxy passes on no body of a refusal, so a gate with
+ * `challenge: 'request_uri'` is of no use behind one.
  *
  * @returns A handler that answers 204 with claims, 401 or 403; proxies turn any other status into an error.
  * @throws {TypeError} `claim_header`: a name that is no plain header field name.
