@@ -52,9 +52,13 @@ export interface DaemonWorld {
   close(): Promise<void>
 }
 
-/** @param change Alters the configuration before it is written. */
+/**
+ * @param change Alters the configuration before it is written.
+ * @param options.batchSize How many copies the issuer gives at once.
+ */
 export async function createDaemonWorld(
   change: (configuration: JsonObject) => JsonObject = (same) => same,
+  options: { readonly batchSize?: number } = {},
 ): Promise<DaemonWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'attache-'))
   const tls = await createTlsAuthority()
@@ -63,6 +67,7 @@ export async function createDaemonWorld(
   const attesters = [{ name: 'provider', anchors: provider, clients: 'any' }] as const
   const credentialIssuer = `${issuerOrigin.origin}/acme`
   const bench = await createIssuerBench({
+    ...options,
     credentialIssuer,
     clientAuthentication: { method: 'attestation', attesters, challenges: true },
   })
