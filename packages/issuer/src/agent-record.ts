@@ -20,11 +20,12 @@ export type AgentRecord = {
   readonly purpose: string
 }
 
+// Built once: building a schema costs more than all it reads in a request.
+const agentSchema = z.object({ v: z.literal(1), agent: z.string(), owner: z.string(), purpose: z.string() })
+
 /** Reads a stored agent. */
 export function migrateAgentRecord(value: JsonValue): AgentRecord {
-  return z
-    .object({ v: z.literal(1), agent: z.string(), owner: z.string(), purpose: z.string() })
-    .parse(checkRecordVersion(value))
+  return agentSchema.parse(checkRecordVersion(value))
 }
 
 /** The columns an agents list must have; others are ignored. */

@@ -50,39 +50,43 @@ export type RefreshTokenRecord = {
   readonly grantEndsAt: NumericDate
 }
 
+const refreshTokenSchema = z.object({
+  v: z.literal(1),
+  grantId: z.string(),
+  expiresAt: z.number(),
+  grantEndsAt: z.number(),
+})
+
 /** Reads a stored refresh token. */
 export function migrateRefreshTokenRecord(value: JsonValue): RefreshTokenRecord {
-  return z
-    .object({ v: z.literal(1), grantId: z.string(), expiresAt: z.number(), grantEndsAt: z.number() })
-    .parse(checkRecordVersion(value))
+  return refreshTokenSchema.parse(checkRecordVersion(value))
 }
+
+// Built once: building a schema costs more than all it reads in a request.
+const grantSchema = z.object({
+  v: z.literal(1),
+  id: z.string(),
+  clientId: z.string().nullable(),
+  instanceJkt: z.string().nullable(),
+  agent: z.string(),
+  configurationIds: z.array(z.string()),
+  datasets: z.array(z.object({ configurationId: z.string(), identifiers: z.array(z.string()) })).nullable(),
+  grantedAt: z.number(),
+})
 
 /** Reads a stored grant. */
 export function migrateGrantRecord(value: JsonValue): GrantRecord {
-  return z
-    .object({
-      v: z.literal(1),
-      id: z.string(),
-      clientId: z.string().nullable(),
-      instanceJkt: z.string().nullable(),
-      agent: z.string(),
-      configurationIds: z.array(z.string()),
-      datasets: z
-        .array(z.object({ configurationId: z.string(), identifiers: z.array(z.string()) }))
-        .nullable(),
-      grantedAt: z.number(),
-    })
-    .parse(checkRecordVersion(value))
+  return grantSchema.parse(checkRecordVersion(value))
 }
+
+const accessTokenSchema = z.object({
+  v: z.literal(1),
+  grantId: z.string(),
+  jkt: z.string().nullable(),
+  expiresAt: z.number(),
+})
 
 /** Reads a stored access token. */
 export function migrateAccessTokenRecord(value: JsonValue): AccessTokenRecord {
-  return z
-    .object({
-      v: z.literal(1),
-      grantId: z.string(),
-      jkt: z.string().nullable(),
-      expiresAt: z.number(),
-    })
-    .parse(checkRecordVersion(value))
+  return accessTokenSchema.parse(checkRecordVersion(value))
 }

@@ -32,26 +32,27 @@ export type OfferRecord = {
   readonly expiresAt: NumericDate
 }
 
+// Built once: building a schema costs more than all it reads in a request.
+const txCodeSchema = z.object({
+  inputMode: z.enum(['numeric', 'text']),
+  length: z.number(),
+  description: z.string().nullable(),
+  hash: z.string(),
+  attemptsLeft: z.number(),
+})
+const offerSchema = z.object({
+  v: z.literal(1),
+  id: z.string(),
+  agent: z.string(),
+  configurationIds: z.array(z.string()),
+  grant: z.enum(['pre-authorized_code', 'authorization_code']),
+  txCode: txCodeSchema.nullable(),
+  expiresAt: z.number(),
+})
+
 /** Reads a stored offer. */
 export function migrateOfferRecord(value: JsonValue): OfferRecord {
-  const txCode = z.object({
-    inputMode: z.enum(['numeric', 'text']),
-    length: z.number(),
-    description: z.string().nullable(),
-    hash: z.string(),
-    attemptsLeft: z.number(),
-  })
-  return z
-    .object({
-      v: z.literal(1),
-      id: z.string(),
-      agent: z.string(),
-      configurationIds: z.array(z.string()),
-      grant: z.enum(['pre-authorized_code', 'authorization_code']),
-      txCode: txCode.nullable(),
-      expiresAt: z.number(),
-    })
-    .parse(checkRecordVersion(value))
+  return offerSchema.parse(checkRecordVersion(value))
 }
 
 /** The pre-authorized code or `issuer_state` of the offer whose URL ends in this secret. */

@@ -26,23 +26,24 @@ export type PersonRecord = {
   readonly until: NumericDate | null
 }
 
+// Built once: building a schema costs more than all it reads in a request.
+const text = z.string()
+const personSchema = z.object({
+  v: z.literal(1),
+  employeeId: text,
+  name: text,
+  email: text,
+  birthDate: text,
+  role: text,
+  region: text,
+  department: text,
+  salaryBand: text,
+  until: z.number().nullable(),
+})
+
 /** Reads a stored person. */
 export function migratePersonRecord(value: JsonValue): PersonRecord {
-  const text = z.string()
-  return z
-    .object({
-      v: z.literal(1),
-      employeeId: text,
-      name: text,
-      email: text,
-      birthDate: text,
-      role: text,
-      region: text,
-      department: text,
-      salaryBand: text,
-      until: z.number().nullable(),
-    })
-    .parse(checkRecordVersion(value))
+  return personSchema.parse(checkRecordVersion(value))
 }
 
 /** The facts about a person that templates may use. */
