@@ -84,6 +84,7 @@ beforeAll(async () => {
   write('seal.key', encodeBase64url(systemRandom(32)))
   write('management.token', TOKEN)
   write('agent-role.yaml', TEMPLATE)
+  write('password', 'correct-horse-battery')
   write('old.jwk', JSON.stringify(oldKey))
   write('next.jwk', JSON.stringify(nextKey))
   fetch = createGuardedFetch({ ca: [authority.pem], allowPrivate: ['localhost', '127.0.0.1'] })
@@ -411,5 +412,74 @@ describe('iss next to a certificate chain', () => {
     expect(await issOf({ credentialIssuer: PLANT })).toBeUndefined()
     expect(await issOf({ credentialIssuer: PLANT, keyMetadata: true })).toBe(PLANT)
     expect(await issOf({ credentialIssuer: PLANT, signing: { key: 'next.jwk' } })).toBe(PLANT)
+  })
+})
+
+describe('who approves in the code flow', () => {
+  const code = {
+    grants: ['authorization_code'],
+    transactionCode: null,
+    redirectUris: ['https://w.example/cb'],
+  }
+  const upstream = {
+    issuer: 'https://login.example',
+    clientId: 'attache-issuer',
+    clientSecretFile: 'management.token',
+    ownerClaim: 'employee_id',
+  }
+  const operators = [{ name: 'ngozi', passwordFile: 'password' }]
+  const automaticApproval = { name: 'trial', agents: ['bot'] }
+
+  test.each<[string, Members, string]>([
+    ['operators and a provider at once', { upstream, operators }, 'sign_in'],
+    [
+      'a provider without https',
+      { upstream: { ...upstream, issuer: 'http://l.example' } },
+      'configuration_malformed',
+    ],
+    [
+      'a provider whose claim is not named',
+      { upstream: { ...upstream, ownerClaim: '' } },
+      'configuration_malformed',
+    ],
+    [
+      'an unreadable client secret',
+      { upstream: { ...upstream, clientSecretFile: 'none' } },
+      'start_up_failed',
+    ],
+    ['algorithms that are none', { algorithms: ['HS256'] }, 'algorithm_refused'],
+  ])('refuses to start with %s', async (_, changes, expected) => {
+    expect(await failure({ ...processMembers(), ...issuerMembers({ ...code, ...changes }) })).toBe(expected)
+  })
+
+  test('automatic approval redirects at once, without a page', async () => {
+    const server = await start({ ...processMembers(), ...issuerMembers({ ...code, automaticApproval }) })
+    try {
+      const world = worldOf(server)
+      await people(world, '')
+      const pushed = await world.call(`${HR}/par`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({
+          client_id: 'wallet',
+          response_type: 'code',
+          redirect_uri: 'https://w.example/cb',
+          scope: `${HR}/types/agent-role/v1`,
+          code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+          code_challenge_method: 'S256',
+        }).toString(),
+      })
+      expect(pushed.status).toBe(201)
+      const query = new URLSearchParams({
+        client_id: 'wallet',
+        request_uri: String(pushed.body['request_uri']),
+      })
+      // The guarded fetch follows no redirect and says so: that there is one is what is asked here.
+      await expect(world.call(`${HR}/authorize?${query}`)).rejects.toMatchObject({
+        code: 'fetch_redirect_refused',
+      })
+    } finally {
+      await server.close()
+    }
   })
 })
