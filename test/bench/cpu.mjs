@@ -9,6 +9,7 @@
  * @property {string} name
  * @property {{ cpu(): Promise<number> }} server
  * @property {(count: number) => Promise<unknown>} run Does so many operations.
+ * @property {number} [per] How many small operations `run` does for each. Default 1.
  */
 
 /**
@@ -22,10 +23,10 @@ export async function measureCpu(candidates, { rounds, count }) {
   const taken = new Map(candidates.map(({ name }) => [name, []]))
   for (const { run } of candidates) await run(count * 3)
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, server, run } of candidates) {
+    for (const { name, server, run, per = 1 } of candidates) {
       const before = await server.cpu()
       await run(count)
-      taken.get(name).push(((await server.cpu()) - before) / count)
+      taken.get(name).push(((await server.cpu()) - before) / (count * per))
     }
   }
   return new Map([...taken].map(([name, all]) => [name, median(all)]))

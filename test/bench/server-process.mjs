@@ -10,6 +10,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import { Session } from 'node:inspector/promises'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -64,6 +65,7 @@ export async function startServer(file, options, execArgv = []) {
  *   operations?: object, facts?: object }>} build `origin` is https even where somebody else would end TLS.
  */
 export function serveProcess(build) {
+  let profiler
   let operations = {
     async start(options) {
       let listener = (_request, response) => void response.writeHead(503).end()
@@ -86,6 +88,15 @@ export function serveProcess(build) {
     heap() {
       globalThis.gc?.()
       return process.memoryUsage().heapUsed
+    },
+    async profile() {
+      profiler = new Session()
+      profiler.connect()
+      await profiler.post('Profiler.enable')
+      await profiler.post('Profiler.start')
+    },
+    async profiled() {
+      return (await profiler.post('Profiler.stop')).profile
     },
     stop: () => process.exit(),
   }
