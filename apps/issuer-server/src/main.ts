@@ -39,12 +39,13 @@ program
 
 function announce(server: Awaited<ReturnType<typeof serve>>, asJson: boolean): void {
   const { credentialIssuers, listen, management } = server
-  const [first = '', ...more] = credentialIssuers
+  const [first = ''] = credentialIssuers
+  const verb = credentialIssuers.length === 1 ? 'is' : 'are'
   const managed = management ? `management on ${management.host}:${management.port}` : 'no management'
   process.stdout.write(
     asJson
       ? `${JSON.stringify({ ready: true, credential_issuer: first, credential_issuers: credentialIssuers, listen, management })}\n`
-      : `${[first, ...more].join(' and ')} ready on ${listen.host}:${listen.port}; ${managed}.\n`,
+      : `${credentialIssuers.join(' and ')} ${verb} ready on ${listen.host}:${listen.port}; ${managed}.\n`,
   )
 }
 
