@@ -66,45 +66,47 @@ export function writeHeldCredential(held: HeldCredential): JsonValue {
   return isJsonValue(written) ? written : null
 }
 
+// Built once: an agent's credentials are all read for every presentation, and building costs far more than reading.
+const text = z.string().min(1)
+const json = z.custom<JsonObject>(
+  (found) => typeof found === 'object' && found !== null && isJsonValue(found),
+)
+const copySchema = z.object({
+  id: text,
+  credential: text,
+  keyRef: text.optional(),
+  claims: json,
+  status: z.object({ uri: text, index: z.number() }).optional(),
+})
+const recordSchema = z.object({
+  v: z.number(),
+  id: text,
+  credentialIssuer: text,
+  configurationId: text,
+  vct: text,
+  authorityKeyIds: z.array(text),
+  receivedAt: z.number(),
+  expiresAt: z.number().optional(),
+  copies: z.array(copySchema),
+  use: z.enum(['once', 'reuse']),
+  state: z.enum(['active', 'suspended', 'revoked', 'unverified']),
+  renewal: z
+    .object({
+      authorizationServer: text,
+      refreshToken: text,
+      scope: text.optional(),
+      credentialIdentifiers: z.array(text).optional(),
+    })
+    .optional(),
+})
+
 /**
  * Reads the record.
  *
  * @throws {VerificationError} `record_version_unknown`, `record_unreadable`
  */
 export function parseHeldCredential(value: JsonValue): HeldCredential {
-  const text = z.string().min(1)
-  const json = z.custom<JsonObject>(
-    (found) => typeof found === 'object' && found !== null && isJsonValue(found),
-  )
-  const copy = z.object({
-    id: text,
-    credential: text,
-    keyRef: text.optional(),
-    claims: json,
-    status: z.object({ uri: text, index: z.number() }).optional(),
-  })
-  const record = z.object({
-    v: z.number(),
-    id: text,
-    credentialIssuer: text,
-    configurationId: text,
-    vct: text,
-    authorityKeyIds: z.array(text),
-    receivedAt: z.number(),
-    expiresAt: z.number().optional(),
-    copies: z.array(copy),
-    use: z.enum(['once', 'reuse']),
-    state: z.enum(['active', 'suspended', 'revoked', 'unverified']),
-    renewal: z
-      .object({
-        authorizationServer: text,
-        refreshToken: text,
-        scope: text.optional(),
-        credentialIdentifiers: z.array(text).optional(),
-      })
-      .optional(),
-  })
-  const parsed = record.safeParse(value)
+  const parsed = recordSchema.safeParse(value)
   if (!parsed.success) throw new VerificationError('record_unreadable', 'A credential record is malformed.')
   const { v, ...held } = parsed.data
   if (v > RECORD_VERSION) {
