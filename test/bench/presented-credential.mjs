@@ -4,8 +4,9 @@
  * @module
  */
 import { systemClock, systemRandom } from '@attache/core'
+import { createSoftwareSigner, generatePrivateJwk } from '@attache/keys'
 import { issueSdJwtVc } from '@attache/sd-jwt'
-import { freshSigner, signerOf } from './certificates.mjs'
+import { signerOf } from './certificates.mjs'
 
 export const CREDENTIAL_ISSUER = 'https://issuer.example'
 export const STATUS_URI = `${CREDENTIAL_ISSUER}/status/1`
@@ -24,7 +25,8 @@ const NAMES = ['agent', 'owner', 'purpose', 'employee_id', 'birth_date', 'salary
 
 /** A credential with eight disclosable claims, and the key it is bound to. */
 export async function createPresentedCredential(issuer, { status }) {
-  const holder = freshSigner()
+  const privateJwk = generatePrivateJwk('ES256')
+  const holder = createSoftwareSigner(privateJwk)
   const now = systemClock()
   const claims = {
     iss: CREDENTIAL_ISSUER,
@@ -40,6 +42,7 @@ export async function createPresentedCredential(issuer, { status }) {
   const content = { claims, disclosable, holderKey: holder.publicJwk }
   return {
     holder,
+    privateJwk,
     credential: await issueSdJwtVc(content, { signer: signerOf(issuer), random: systemRandom }),
   }
 }
