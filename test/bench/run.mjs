@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: what the operations of the credential engine cost, on the built packages.
+ * `npm run bench`: what operations, flows and large holdings cost, on the built packages.
  *
  * Runs every `*.bench.mjs` beside it in a process of its own, one after the other, so that no suite heats up
  * or litters another. A missed goal is news, not an error: `--strict` makes it one.
