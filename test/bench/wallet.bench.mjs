@@ -3,11 +3,14 @@
  * nothing but the wallet's work; the verifier's requests are made beforehand and its answer is constant.
  *
  * Three wallets in turns: 10 credentials; 50 agents with 10,000 where the asked agent has 10; the same where it has
- * 200. Records are sealed straight into the store: receiving 10,000 is what `issuance.bench.mjs` measures.
+ * 200. Over the level store, as the daemon has it. Records are sealed straight into it: receiving 10,000 is what `issuance.bench.mjs` measures.
  * `--count` presentations per round, `--rounds`, `--credentials`.
  *
  * @module
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   createMemoryStore,
   routeRequests,
@@ -18,6 +21,7 @@ import {
 } from '@attache/core'
 import { createEnvelope } from '@attache/keys'
 import { createRulePdp } from '@attache/policy'
+import { createLevelStore } from '@attache/storage'
 import { createVerifier } from '@attache/verifier'
 import { createWallet, createWalletProvider } from '@attache/wallet'
 import { anchorsOf, certify, signerOf } from './certificates.mjs'
@@ -77,11 +81,15 @@ const held = (id, vct, keyRef) => ({
 
 /** A wallet whose agents hold so many credentials each, one of them of the type that is asked for. */
 async function createFilledWallet(name, holdings) {
-  const store = createMemoryStore(shared)
+  const folder = mkdtempSync(join(tmpdir(), 'attache-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const store = await createLevelStore({ path: folder, clock: systemClock })
+  const steps = []
   const envelope = createEnvelope([{ id: 'm1', key: systemRandom(32) }], shared)
   const keep = async (kind, agent, id, content) => {
     const key = storeKey({ tenant: 'default', room: 'wallet', kind, id: `${agent}/${id}` })
-    await store.put(key, await envelope.seal(content, key))
+    steps.push({ op: 'put', key, value: await envelope.seal(content, key) })
+    if (steps.length === 200) await store.commit(steps.splice(0))
   }
   const agents = holdings.map((_, at) => `agent-${at}`)
   for (const [at, count] of holdings.entries()) {
@@ -93,6 +101,7 @@ async function createFilledWallet(name, holdings) {
       await keep('credential', agent, `crd_${nth}`, held(`crd_${nth}`, vct, keyRef))
     }
   }
+  await store.commit(steps)
   const fetch = async (url) =>
     url === requestUri
       ? new Response(requestObject, { headers: { 'Content-Type': 'application/oauth-authz-req+jwt' } })
