@@ -1,5 +1,5 @@
 import { createServer, request as sendRequest } from 'node:http'
-import { createGuardedFetch, encodeBase64url, systemRandom, utf8 } from '@attache/core'
+import { createGuardedFetch, encodeBase64url, endpoint, SILENT_LOG, systemRandom, utf8 } from '@attache/core'
 import { createNodeListener } from '@attache/express'
 import {
   checkTimes,
@@ -17,6 +17,7 @@ import {
   verifyCertificateChain,
   verifyJws,
 } from '@attache/keys'
+import { createContentDigest, PROTECTED_RESOURCE_ERRORS, readDigestedBody } from '@attache/oauth'
 import { describe, expect, test } from 'vitest'
 import { NOW } from '../support/clock.js'
 import { createPresentationWorld } from '../support/scripted-verifier.js'
@@ -219,6 +220,54 @@ describe('a server of ours', () => {
     expect(await ask(17)).toBe(431)
     server.closeAllConnections()
     server.close()
+  })
+})
+
+describe('a server that holds a body back until its digest fits', () => {
+  const handle = endpoint(
+    async (request) => Response.json({ bytes: (await readDigestedBody(request)).length }),
+    {
+      statuses: PROTECTED_RESOURCE_ERRORS,
+      log: SILENT_LOG,
+      random: systemRandom,
+      event: 'test.digest',
+    },
+  )
+
+  /** A chunked request over a socket, with a header field or a trailer. */
+  async function send(content: Uint8Array, fields: { header?: string; trailer?: string }) {
+    const server = createServer(createNodeListener((request) => handle(request, {})))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const headers = {
+        'Transfer-Encoding': 'chunked',
+        ...(fields.header === undefined ? {} : { 'Content-Digest': fields.header }),
+        ...(fields.trailer === undefined ? {} : { Trailer: 'Content-Digest' }),
+      }
+      const call = sendRequest({ host: '127.0.0.1', port, method: 'POST', headers }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode)
+      })
+      call.once('error', reject)
+      if (fields.trailer !== undefined) call.addTrailers({ 'Content-Digest': fields.trailer })
+      for (let at = 0; at < content.length; at += 65_536) call.write(content.subarray(at, at + 65_536))
+      call.end()
+    })
+    server.closeAllConnections()
+    server.close()
+    return status
+  }
+
+  test('bounds it at 1 MiB, chunked or not, and believes no trailer [CD-07]', async () => {
+    const largest = new Uint8Array(1_048_576)
+    const digest = createContentDigest(largest)
+
+    expect(await send(largest, { header: digest })).toBe(200)
+    expect(await send(new Uint8Array(1_048_577), { header: digest })).toBe(413)
+    expect(await send(largest, { header: createContentDigest(new Uint8Array(1)) })).toBe(401)
+    expect(await send(largest, { trailer: digest })).toBe(401)
   })
 })
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { ProtocolError } from '@attache/core'
+import { ProtocolError, readBody } from '@attache/core'
 import { type Member, parseDictionary, serializeDictionary } from './structured-fields.js'
 
 /** An algorithm that counts. */
@@ -54,6 +54,33 @@ export function verifyContentDigest(field: string, content: Uint8Array): void {
   if (!supported.every(([algorithm, value]) => fits(value, digestOf(content, algorithm)))) {
     throw refused('The Content-Digest does not fit the body.')
   }
+}
+
+/** Most bytes of a body that are held back until its digest is known. */
+const MOST_BYTES = 1_048_576
+
+/**
+ * Reads a body whole, within a limit, and verifies its Content-Digest: nothing of it is used before it fits.
+ *
+ * Only the header field counts. A digest in the trailer comes after whoever forwarded the body could change
+ * both, and is never looked at.
+ *
+ * @param limits.maxBytes @default 1048576
+ * @returns The bytes as received.
+ * @throws {ProtocolError} `request_too_large` (413), announced or not; `request_timed_out`; `invalid_request`
+ *   for a malformed field; `invalid_signature` when a body has no digest that counts, or one that does not fit.
+ *
+ * Source: RFC 9530, sections 2 and 6; RFC 9110, section 6.5.
+ */
+export async function readDigestedBody(
+  request: Request,
+  limits: { readonly maxBytes?: number } = {},
+): Promise<Uint8Array> {
+  const content = await readBody(request, { maxBytes: limits.maxBytes ?? MOST_BYTES })
+  const field = request.headers.get('Content-Digest')
+  if (field !== null) verifyContentDigest(field, content)
+  else if (content.byteLength > 0) throw refused('Send Content-Digest as a header field with the body.')
+  return content
 }
 
 function fits(value: Member, digest: Uint8Array): boolean {

@@ -76,7 +76,12 @@ export {
 export type { ClientPattern, TrustedAttester } from './client-attester.js'
 export { CLIENT_AUTHENTICATION_METHODS, refuseSecondAuthentication } from './client-authentication.js'
 export type { DigestAlgorithm } from './content-digest.js'
-export { chooseDigestAlgorithm, createContentDigest, verifyContentDigest } from './content-digest.js'
+export {
+  chooseDigestAlgorithm,
+  createContentDigest,
+  readDigestedBody,
+  verifyContentDigest,
+} from './content-digest.js'
 export type { DpopExpectation, DpopProof, DpopProofRequest } from './dpop.js'
 export { createDpopProof, DPOP_ALGORITHMS, rememberProof, replayedProof, verifyDpopProof } from './dpop.js'
 export type { DpopFetchDeps, DpopNonceMemory, DpopOutboundRequest } from './dpop-fetch.js'
