@@ -4,7 +4,14 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
-import { type JsonObject, type JsonValue, type OutboundFetch, parseJson } from '@attache/core'
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  member,
+  type OutboundFetch,
+  parseJson,
+} from '@attache/core'
 import { z } from 'zod'
 
 /** What an import did. */
@@ -47,12 +54,12 @@ export function createManagement(origin: string, tokenFile: string, fetch: Outbo
       timeoutMs: 30_000,
     })
     const answer = parseJson(await response.text())
-    if (!response.ok || !answer.ok) throw new Error(`${path}: ${response.status} ${JSON.stringify(answer)}`)
-    return answer.value
+    if (response.ok && answer.ok) return answer.value
+    throw new Error(refusalOf(path, response.status, answer.ok ? answer.value : null))
   }
   const json = (path: string, body: JsonObject) => call(path, 'application/json', JSON.stringify(body))
   const csv = async (path: string, file: string) =>
-    parseImportReport(await call(path, 'text/csv', readFileSync(file, 'utf8')))
+    parseImportReport(await call(path, 'text/csv', readCsv(file)))
   return {
     importPeople: (file) => csv('people', file),
     importAgents: (file) => csv('agents', file),
@@ -65,6 +72,20 @@ export function createManagement(origin: string, tokenFile: string, fetch: Outbo
         () => false,
       ),
   }
+}
+
+function readCsv(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    throw new Error(`The file ${file} cannot be read (${code}). Put a readable CSV file there.`)
+  }
+}
+
+function refusalOf(path: string, status: number, answer: JsonValue): string {
+  const description = isJsonObject(answer) ? member(answer, 'error_description') : undefined
+  return `${path}: ${typeof description === 'string' ? description : `the issuer answered ${status}`}`
 }
 
 function parseImportReport(value: JsonValue): ImportReport {
