@@ -50,8 +50,8 @@ describe('explain', () => {
       { phase: 'credential', queryId: 'role_cred', outcome: 'credential_expired' },
       { phase: 'set', outcome: 'query_unsatisfied' },
     ])
-    expect(JSON.stringify(told)).not.toMatch(/Manager|EU|eyJ/)
-    expect(await storedText(world)).not.toMatch(/Manager|eyJ/)
+    expect(JSON.stringify(told)).not.toMatch(/Manager|"EU"|eyJ[\w-]+\.eyJ/)
+    expect(await storedText(world)).not.toMatch(/Manager|eyJ[\w-]+\.eyJ/)
   })
 
   test('knows the challenge route too', async () => {

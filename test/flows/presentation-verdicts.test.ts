@@ -671,7 +671,7 @@ describe('the query, judged again', () => {
   })
 
   test('what was not asked for is not in the result [VP-V-EVL-10]', async () => {
-    const surplus = disclosure('salt', 'salary_band', 'S7')
+    const surplus = disclosure('salt', 'salary_band', 'salary-band-S7')
     const disclosures = [ROLE, REGION, surplus]
     const answer: Answer = async (request) =>
       only(await forgedFor(request, { payload: { _sd: disclosures.map(hashOf) }, disclosures }))

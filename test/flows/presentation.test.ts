@@ -58,7 +58,7 @@ describe('the challenge route', () => {
       ...world.lines,
       await storedText(world),
     ].join()
-    expect(everything).not.toContain('S7')
+    expect(everything).not.toContain('salary-band-S7')
     expect(everything).not.toContain('1980-02-03')
   })
 

