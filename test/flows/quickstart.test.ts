@@ -7,7 +7,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const data = mkdtempSync(join(tmpdir(), 'attache-quickstart-'))
-const FIRST_PORT = 38441
+// Below the ports the system hands out by itself, which the suites beside this one listen on.
+const FIRST_PORT = 18441
 
 afterAll(() => rmSync(data, { recursive: true, force: true }))
 

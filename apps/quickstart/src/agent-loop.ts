@@ -6,7 +6,7 @@
 import { fetch } from '@attache/agent'
 
 const url = process.env['API_URL'] ?? 'https://localhost:8443/payroll/export'
-const pauseMs = Number(process.env['PAUSE_MS'] ?? '200')
+const pauseMs = Number(process.env['PAUSE_MS'] ?? '100')
 
 for (;;) {
   const response = await fetch(url, {
