@@ -163,6 +163,7 @@ export const PROBLEMS = {
   credential_revoked: { status: 401, title: 'The credential behind the token is no longer valid' },
   credential_expired: { status: 401, title: 'The credential behind the token has expired' },
   status_unavailable: { status: 403, title: 'The status of the credential cannot be learned now' },
+  keys_unavailable: { status: 403, title: 'The keys of the issuer cannot be learned now' },
   scope_insufficient: { status: 403, title: 'The access token grants another scope' },
   decision_denied: { status: 403, title: 'The credential does not allow this' },
   decision_failed: { status: 403, title: 'No decision could be made' },
@@ -170,3 +171,22 @@ export const PROBLEMS = {
 
 /** One of the codes of {@link PROBLEMS}. */
 export type ProblemCode = keyof typeof PROBLEMS
+
+/** The problem that an error of the token or of its proof is, on a guarded route. */
+export function tokenProblem(code: string): ProblemCode {
+  switch (code) {
+    case 'token_missing':
+    case 'keys_unavailable':
+      return code
+    case 'invalid_dpop_proof':
+      return 'proof_invalid'
+    case 'use_dpop_nonce':
+      return 'proof_nonce_needed'
+    case 'insufficient_scope':
+      return 'scope_insufficient'
+    case 'invalid_request':
+      return 'request_malformed'
+    default:
+      return 'token_invalid'
+  }
+}

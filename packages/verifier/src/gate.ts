@@ -32,7 +32,7 @@ import {
 } from '@attache/oauth'
 import type { StatusReference, StatusResolver } from '@attache/status-list'
 import { PLACE } from './client-authentication.js'
-import { type ProblemCode, reasonOf } from './errors.js'
+import { type ProblemCode, reasonOf, tokenProblem } from './errors.js'
 import type { IssuerTrust } from './issuer-trust.js'
 import { isPlainRequest } from './plain-request.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
@@ -194,14 +194,8 @@ async function authenticate(
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     if (error.code === 'token_missing') return { code: 'token_missing' }
-    return { code: problemOf(error.code), error: error.code, headers: error.headers }
+    return { code: tokenProblem(error.code), error: error.code, headers: error.headers }
   }
-}
-
-function problemOf(code: string): ProblemCode {
-  if (code === 'invalid_dpop_proof') return 'proof_invalid'
-  if (code === 'use_dpop_nonce') return 'proof_nonce_needed'
-  return code === 'invalid_request' ? 'request_malformed' : 'token_invalid'
 }
 
 async function verifyCall(

@@ -20,6 +20,15 @@ export type { Decide, DecisionContext, Refusal, Requirement } from './requiremen
 export { claimsIn } from './requirement.js'
 export type { VerifierOptions } from './settings.js'
 export type { StartedTransaction, TransactionOptions } from './start-transaction.js'
+export type {
+  TokenCredential,
+  TokenOutcome,
+  TokenVerifier,
+  TokenVerifierDeps,
+  TokenVerifierOptions,
+  VerifiedToken,
+} from './token-verifier.js'
+export { createTokenVerifier } from './token-verifier.js'
 export { UNSAFE_SUBJECT_PREFIX } from './unsafe-anchors.js'
 export type { Verifier, VerifierDeps } from './verifier.js'
 export { createVerifier } from './verifier.js'

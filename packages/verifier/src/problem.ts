@@ -33,7 +33,10 @@ export interface Problem {
  *
  * Source: RFC 9457, section 3; RFC 9728, section 5.1.
  */
-export function problemResponse(problem: Problem, settings: Settings): Response {
+export function problemResponse(
+  problem: Problem,
+  settings: Pick<Settings, 'origin' | 'algorithms'>,
+): Response {
   const { status, title } = PROBLEMS[problem.code]
   const challenge = createResourceChallenge({
     algorithms: settings.algorithms,
