@@ -1,14 +1,15 @@
 /**
- * Keys of an issuer from the web: JWT VC Issuer Metadata and JWK Sets.
+ * Keys of an issuer from the web: JWT VC Issuer Metadata, the metadata of an OpenID Provider, and JWK Sets.
  *
  * Only fetches and judges; keeping is `key-set-cache.ts`, trusting is `key-resolution.ts`.
  *
- * Source: SD-JWT VC (-19), section 4; RFC 7517, section 5.
+ * Source: SD-JWT VC (-19), section 4; OpenID Connect Discovery 1.0, section 4; RFC 7517, section 5.
  *
  * @module
  */
 import {
   isJsonObject,
+  type JsonObject,
   type JsonValue,
   type Log,
   mediaType,
@@ -43,10 +44,7 @@ const JWKS_TYPES = ['application/json', 'application/jwk-set+json']
  * Source: SD-JWT VC (-19), sections 4 and 4.1.
  */
 export function issuerMetadataUrl(issuer: string): string {
-  if (parseHttpsUrl(issuer) === undefined || /[?#]/.test(issuer)) {
-    throw refusal('issuer_identifier_invalid', 'An issuer is an https URL without query and fragment.')
-  }
-  return wellKnownUrl(withoutTrailingSlash(issuer), 'jwt-vc-issuer')
+  return wellKnownUrl(requireIdentifier(issuer), 'jwt-vc-issuer')
 }
 
 /**
@@ -59,15 +57,38 @@ export function issuerMetadataUrl(issuer: string): string {
  * Source: SD-JWT VC (-19), sections 4.2 and 4.3.
  */
 export async function fetchIssuerKeys(issuer: string, deps: KeyFetchDeps): Promise<readonly PublicJwk[]> {
-  const metadata = await fetchJson(issuerMetadataUrl(issuer), METADATA_TYPES, deps.fetch)
-  if (!isJsonObject(metadata) || member(metadata, 'issuer') !== issuer) {
-    throw invalid('The metadata is not that of the issuer, compared character by character.')
-  }
+  const metadata = await fetchMetadata(issuerMetadataUrl(issuer), issuer, deps)
   const [jwks, uri] = [member(metadata, 'jwks'), member(metadata, 'jwks_uri')]
   if ((jwks === undefined) === (uri === undefined)) {
     throw invalid('The metadata must have exactly one of jwks and jwks_uri.')
   }
   if (uri === undefined) return parseReported(jwks, issuer, deps.log)
+  if (parseHttpsUrl(uri) === undefined || typeof uri !== 'string')
+    throw invalid('The jwks_uri is not an https URL.')
+  return fetchJwks(uri, deps)
+}
+
+/**
+ * Where the metadata of an OpenID Provider lies: the segment is appended, not inserted.
+ *
+ * @param issuer https URL without query and fragment; one trailing slash of its path is removed.
+ * @throws {VerificationError} `issuer_identifier_invalid`
+ *
+ * Source: OpenID Connect Discovery 1.0, section 4.1.
+ */
+export function providerMetadataUrl(issuer: string): string {
+  return `${requireIdentifier(issuer)}/.well-known/openid-configuration`
+}
+
+/**
+ * Fetches the keys an OpenID Provider names in its metadata, by `jwks_uri` alone.
+ *
+ * @throws {VerificationError} The codes of {@link fetchIssuerKeys}.
+ *
+ * Source: OpenID Connect Discovery 1.0, sections 3, 4.2 and 4.3.
+ */
+export async function fetchProviderKeys(issuer: string, deps: KeyFetchDeps): Promise<readonly PublicJwk[]> {
+  const uri = member(await fetchMetadata(providerMetadataUrl(issuer), issuer, deps), 'jwks_uri')
   if (parseHttpsUrl(uri) === undefined || typeof uri !== 'string')
     throw invalid('The jwks_uri is not an https URL.')
   return fetchJwks(uri, deps)
@@ -82,6 +103,21 @@ export async function fetchIssuerKeys(issuer: string, deps: KeyFetchDeps): Promi
  */
 export async function fetchJwks(uri: string, deps: KeyFetchDeps): Promise<readonly PublicJwk[]> {
   return parseReported(await fetchJson(uri, JWKS_TYPES, deps.fetch), uri, deps.log)
+}
+
+function requireIdentifier(issuer: string): string {
+  if (parseHttpsUrl(issuer) === undefined || /[?#]/.test(issuer)) {
+    throw refusal('issuer_identifier_invalid', 'An issuer is an https URL without query and fragment.')
+  }
+  return withoutTrailingSlash(issuer)
+}
+
+async function fetchMetadata(url: string, issuer: string, { fetch }: KeyFetchDeps): Promise<JsonObject> {
+  const metadata = await fetchJson(url, METADATA_TYPES, fetch)
+  if (!isJsonObject(metadata) || member(metadata, 'issuer') !== issuer) {
+    throw invalid('The metadata is not that of the issuer, compared character by character.')
+  }
+  return metadata
 }
 
 function parseReported(jwks: unknown, source: string, log: Log): readonly PublicJwk[] {

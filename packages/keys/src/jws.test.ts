@@ -116,6 +116,12 @@ describe('verifyJws', () => {
     expect(verify(await signRaw({ alg: 'ES256' }))).toBe('jws_typ')
   })
 
+  test('takes a token without type only where none is expected, and then no other', async () => {
+    expect(verify(await signRaw({ alg: 'ES256' }), { typ: undefined })).toBe('none')
+    expect(verify(good, { typ: undefined })).toBe('jws_typ')
+    expect(verify(await signRaw({ alg: 'ES256', typ: null }), { typ: undefined })).toBe('jws_typ')
+  })
+
   test('refuses none in any case, MACs, and an algorithm that is not in the list [SDJWT-V-02]', async () => {
     for (const alg of ['none', 'None', 'NONE', 'HS256', 'ES256K', 'es256', 'ES384', 'RS256', '', 1, null]) {
       expect(verify(await signRaw({ typ: 'dc+sd-jwt', alg }))).toBe('jws_algorithm')

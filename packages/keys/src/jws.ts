@@ -90,7 +90,8 @@ export function parseJws(text: string, limits?: { maxBytes?: number; maxDepth?: 
 /**
  * Verifies type, algorithm and signature of a parsed JWS, the cheap checks first.
  *
- * @param expected.typ Compared character by character: no other case, no `application/`.
+ * @param expected.typ Compared character by character: no other case, no `application/`. `undefined` for foreign
+ *   tokens that are known to carry none: one that carries any is then refused.
  * @param expected.algorithms Accepted `alg` values. An empty list accepts none.
  * @param expected.key The one key that counts. Keys named in the header count only if the caller puts them here.
  * @throws {VerificationError} `jws_typ`, `jws_algorithm` (not in the list), `jws_crit` (`crit` or `b64` present),
@@ -100,12 +101,13 @@ export function parseJws(text: string, limits?: { maxBytes?: number; maxDepth?: 
  */
 export function verifyJws(
   jws: ParsedJws,
-  expected: { typ: string; algorithms: readonly JwsAlgorithm[]; key: PublicJwk },
+  expected: { typ: string | undefined; algorithms: readonly JwsAlgorithm[]; key: PublicJwk },
 ): void {
   const { header } = jws
   const alg = member(header, 'alg')
   if (member(header, 'typ') !== expected.typ) {
-    throw refusal('jws_typ', `The token must have the type ${expected.typ}.`)
+    const wanted = expected.typ === undefined ? 'no type' : `the type ${expected.typ}`
+    throw refusal('jws_typ', `The token must have ${wanted}.`)
   }
   if (!isJwsAlgorithm(alg) || !expected.algorithms.includes(alg)) {
     throw refusal('jws_algorithm', 'The token is signed with an algorithm that is not accepted here.')

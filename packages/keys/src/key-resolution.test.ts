@@ -203,6 +203,42 @@ describe('createIssuerKeys with jwt-vc-issuer', () => {
   })
 })
 
+describe('createIssuerKeys with openid-configuration', () => {
+  const trust = pin({ mechanism: 'openid-configuration' })
+  const provider = `${ISSUER}/.well-known/openid-configuration`
+  const uri = 'https://keys.acme.example/set'
+
+  test('finds keys behind the jwks_uri of the metadata, which lies below the path of the issuer', async () => {
+    const web = network({
+      [provider]: { body: { issuer: ISSUER, jwks_uri: uri } },
+      [uri]: { body: set({ ...first, kid: 'a' }) },
+    })
+    const keys = createIssuerKeys(trust, web)
+    expect(await keys.resolve(token({ kid: 'a' }))).toMatchObject({
+      mechanism: 'openid-configuration',
+      issuer: ISSUER,
+      key: { kid: 'a' },
+    })
+    await keys.resolve(token({ kid: 'a' }))
+    expect(web.calls).toEqual([provider, uri])
+  })
+
+  test('takes neither metadata of another issuer nor keys that stand in it', async () => {
+    const jwks = set({ ...first, kid: 'a' })
+    for (const body of [
+      { issuer: `${ISSUER}/`, jwks_uri: uri },
+      { issuer: ISSUER, jwks },
+      { issuer: ISSUER, jwks_uri: 'http://keys.acme.example/set' },
+    ]) {
+      const web = network({ [provider]: { body }, [uri]: { body: jwks } })
+      await expect(createIssuerKeys(trust, web).resolve(token({ kid: 'a' }))).rejects.toMatchObject({
+        code: 'issuer_keys_unavailable',
+        cause: { code: 'issuer_metadata_invalid' },
+      })
+    }
+  })
+})
+
 describe('createIssuerKeys', () => {
   test('does not let a header switch the mechanism [VC-K-01]', async () => {
     const web = network({ [METADATA]: { body: { issuer: ISSUER, jwks: set({ ...first, kid: 'a' }) } } })

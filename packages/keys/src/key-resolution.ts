@@ -5,7 +5,8 @@
  * `jwk`, `jku` and `x5u` are not read at all; an `x5c` where the policy says otherwise is refused.
  * Whether an issuer may issue a type (`vct`) is the caller's policy.
  *
- * Source: SD-JWT VC (-19), sections 2.5, 4 and 7.3; RFC 9901, sections 7.1 and 9.1.
+ * Source: SD-JWT VC (-19), sections 2.5, 4 and 7.3; RFC 9901, sections 7.1 and 9.1; OpenID Connect Discovery 1.0,
+ * section 4.
  *
  * @module
  */
@@ -19,7 +20,13 @@ import {
   SILENT_LOG,
 } from '@attache/core'
 import { misconfiguration, refusal } from './error-codes.js'
-import { fetchIssuerKeys, fetchJwks, issuerMetadataUrl, type KeyFetchDeps } from './issuer-metadata.js'
+import {
+  fetchIssuerKeys,
+  fetchJwks,
+  fetchProviderKeys,
+  type KeyFetchDeps,
+  providerMetadataUrl,
+} from './issuer-metadata.js'
 import type { PublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
 import { selectKey, wantedKey } from './key-selection.js'
@@ -41,6 +48,8 @@ export type IssuerTrust =
   | { readonly mechanism: 'jwks'; readonly jwks: JsonObject }
   | { readonly mechanism: 'jwks_uri'; readonly uri: string }
   | { readonly mechanism: 'jwt-vc-issuer' }
+  /** For tokens of an OpenID Provider: the `jwks_uri` of its metadata. */
+  | { readonly mechanism: 'openid-configuration' }
 
 /** Whose keys count. Nobody is trusted by default. */
 export interface IssuerKeysOptions {
@@ -160,7 +169,9 @@ function finderOf(
     return (header, now) => deps.cache.find(source, wantedKey(header), now)
   }
   requireMetadataIssuer(issuer)
-  const source = { name: `jwt-vc-issuer ${issuer}`, load: () => fetchIssuerKeys(issuer, deps) }
+  const { mechanism } = trust
+  const fetchKeys = mechanism === 'jwt-vc-issuer' ? fetchIssuerKeys : fetchProviderKeys
+  const source = { name: `${mechanism} ${issuer}`, load: () => fetchKeys(issuer, deps) }
   return (header, now) => deps.cache.find(source, wantedKey(header), now)
 }
 
@@ -199,7 +210,7 @@ function literalKeys(jwks: JsonObject): readonly PublicJwk[] {
 
 function requireMetadataIssuer(issuer: string): void {
   try {
-    issuerMetadataUrl(issuer)
+    providerMetadataUrl(issuer)
   } catch {
     throw invalidTrust('An issuer with metadata must be an https URL without query and fragment.')
   }
