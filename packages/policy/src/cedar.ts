@@ -16,7 +16,15 @@ import { configurationError, type JsonObject, type JsonValue } from '@attache/co
 import type { Entities, Schema, StatefulAuthorizationCall } from '@cedar-policy/cedar-wasm/nodejs'
 import { z } from 'zod'
 import { toCedarContext } from './cedar-context.js'
-import { combine, type Pdp, POLICY_REASONS, type PolicyDecision, type PolicyRequest } from './decision.js'
+import { factsReadBy } from './cedar-reads.js'
+import {
+  combine,
+  type FactPath,
+  type Pdp,
+  POLICY_REASONS,
+  type PolicyDecision,
+  type PolicyRequest,
+} from './decision.js'
 
 type Cedar = typeof import('@cedar-policy/cedar-wasm/nodejs')
 
@@ -40,7 +48,7 @@ export async function createCedarPdp(options: CedarPdpOptions): Promise<Pdp> {
   const cedar = await import('@cedar-policy/cedar-wasm/nodejs')
   const schema = parseSchema(options.schema, cedar)
   const entities = parseEntities(options.entities ?? [], schema, cedar)
-  const policies = parsePolicies(options.policies, schema, cedar)
+  const { policies, reads } = parsePolicies(options.policies, schema, cedar)
 
   // Named by content: the same text loaded again takes its own place.
   const name = createHash('sha256')
@@ -51,6 +59,7 @@ export async function createCedarPdp(options: CedarPdpOptions): Promise<Pdp> {
   const prepared = { preparsedSchemaName: name, preparsedPolicySetId: name, validateRequest: true, entities }
 
   return {
+    reads,
     async decide(request) {
       try {
         return decideByCedar(request, prepared, cedar)
@@ -93,13 +102,18 @@ function parseEntities(entities: readonly JsonValue[], schema: Schema, cedar: Ce
   return parsed
 }
 
-function parsePolicies(text: string, schema: Schema, cedar: Cedar): Record<string, string> {
+function parsePolicies(
+  text: string,
+  schema: Schema,
+  cedar: Cedar,
+): { readonly policies: Record<string, string>; readonly reads: readonly FactPath[] } {
   const code = 'cedar_policies_invalid'
   const parts = cedar.policySetTextToParts(text)
   if (parts.type === 'failure') throw invalid(code, parts.errors)
   if (parts.policy_templates.length > 0) throw invalid(code, [{ message: 'templates are not supported' }])
 
   const policies: Record<string, string> = {}
+  const bodies: JsonValue[] = []
   for (const part of parts.policies) {
     const policy = cedar.policyToJson(part)
     if (policy.type === 'failure') throw invalid(code, policy.errors)
@@ -108,13 +122,14 @@ function parsePolicies(text: string, schema: Schema, cedar: Cedar): Record<strin
     if (Object.hasOwn(policies, id)) throw invalid(code, [{ message: `two policies have the id ${id}` }])
     // The text, not the JSON: JSON numbers lose digits of a Cedar Long.
     policies[id] = part
+    bodies.push(z.json().parse(policy.json.conditions))
   }
 
   const validated = cedar.validate({ schema, policies: { staticPolicies: policies } })
   if (validated.type === 'failure') throw invalid(code, validated.errors)
   const [found] = validated.validationErrors
   if (found !== undefined) throw invalid(code, [{ message: `${found.policyId}: ${found.error.message}` }])
-  return policies
+  return { policies, reads: factsReadBy(bodies) }
 }
 
 function refuseFailure(

@@ -50,7 +50,15 @@ export interface PolicyDecision {
 export interface Pdp {
   /** Never rejects: what cannot be decided is denied with `policy_error`. */
   decide(request: PolicyRequest): Promise<PolicyDecision>
+  /**
+   * What of a request the policies look at, each as a path from `principal`, `resource` or `context` down; a path
+   * stands for everything below it. Absent: not known. For comparing policies with what a caller can supply.
+   */
+  readonly reads?: readonly FactPath[]
 }
+
+/** Member names from a part of the request down, for example `['context', 'claims', 'role']`. */
+export type FactPath = readonly string[]
 
 /** A decision by rules: a denial wins, an error denies, nothing said means no. */
 export function combine(found: {

@@ -34,6 +34,7 @@ import { type EntityPattern, parseRules, type Rule, type RuleCondition } from '.
 export function createRulePdp(rules: unknown): Pdp {
   const parsed = parseRules(rules)
   return {
+    reads: parsed.flatMap(({ when }) => when.map(({ path }) => path)),
     async decide(request) {
       try {
         return decideByRules(parsed, request)
