@@ -24,6 +24,11 @@ export interface EndpointDeps {
   readonly random: Random
   /** The name of this endpoint in the log, for example `issuer.credential`. */
   readonly event: string
+  /**
+   * Codes that are answered with status and header fields alone: a request without a token is told how to come
+   * in, and nothing about an error (RFC 6750, section 3.1). The log line is whole. @default none
+   */
+  readonly bodyless?: readonly string[]
 }
 
 /** The header field that carries the id under which the log knows a request. */
@@ -57,11 +62,10 @@ function refuse(error: ProtocolError, requestId: string, deps: EndpointDeps): Re
     request_id: requestId,
   })
   const body = { ...error.members, error: error.code, error_description: describable(error.message) }
-  return json(statusOf(error.code, deps.statuses), body, {
-    ...NO_STORE,
-    ...error.headers,
-    [REQUEST_ID]: requestId,
-  })
+  const status = statusOf(error.code, deps.statuses)
+  const headers = { ...NO_STORE, ...error.headers, [REQUEST_ID]: requestId }
+  const bare = deps.bodyless?.includes(error.code) === true
+  return bare ? new Response(null, { status, headers }) : json(status, body, headers)
 }
 
 function statusOf(code: string, statuses: Readonly<Record<string, number>>): number {
