@@ -275,6 +275,9 @@ export async function clientHeaders(
   }
 }
 
+/** Without it a request is refused before anybody looks at its token. */
+export const JSON_BODY: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }
+
 export async function postForm(
   bench: IssuerBench,
   path: string,
@@ -362,7 +365,8 @@ export async function postWithToken(
     method: 'POST',
     headers: {
       ...(await tokenHeaders(bench, wallet, call)),
-      'Content-Type': call.type ?? 'application/json',
+      ...JSON_BODY,
+      ...(call.type === undefined ? {} : { 'Content-Type': call.type }),
     },
     body: typeof call.body === 'string' ? call.body : JSON.stringify(call.body),
   })

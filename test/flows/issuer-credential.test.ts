@@ -33,6 +33,7 @@ import {
   createWallet,
   ISSUER,
   type IssuerBench,
+  JSON_BODY,
   keyProof,
   newSigner,
   obtainNonce,
@@ -665,7 +666,11 @@ describe('deferred credentials', () => {
 
   test('wants the token, a transaction_id and JSON [VCI-I-DEF-01]', async () => {
     const held = await deferred()
-    const bare = await held.bench.send(`${ISSUER}/deferred`, { method: 'POST', body: '{}' })
+    const bare = await held.bench.send(`${ISSUER}/deferred`, {
+      method: 'POST',
+      headers: JSON_BODY,
+      body: '{}',
+    })
     expect([bare.status, bare.headers.get('WWW-Authenticate')]).toEqual([401, 'DPoP algs="ES256"'])
     expect(await outcome(await held.poll({}))).toEqual([400, 'invalid_credential_request'])
     const call = { token: held.token, path: '/deferred', body: '{}', type: 'text/plain' }
@@ -718,11 +723,15 @@ describe('notifications', () => {
   test('the token of the credential request is good here, and only with it [VCI-I-NTF-01, VCI-I-NTF-02]', async () => {
     const { bench, id, notify } = await notified()
     expect((await notify({ notification_id: id, event: accepted })).status).toBe(204)
-    const bare = await bench.send(`${ISSUER}/notification`, { method: 'POST', body: '{}' })
+    const bare = await bench.send(`${ISSUER}/notification`, {
+      method: 'POST',
+      headers: JSON_BODY,
+      body: '{}',
+    })
     expect(bare.headers.get('WWW-Authenticate')).toBe('DPoP algs="ES256"')
     const bad = await bench.send(`${ISSUER}/notification`, {
       method: 'POST',
-      headers: { Authorization: `DPoP ${'x'.repeat(43)}` },
+      headers: { ...JSON_BODY, Authorization: `DPoP ${'x'.repeat(43)}` },
       body: '{}',
     })
     expect([bad.status, bad.headers.get('WWW-Authenticate')]).toEqual([

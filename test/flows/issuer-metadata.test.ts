@@ -14,6 +14,7 @@ import {
   createWallet,
   ISSUER,
   type IssuerBench,
+  JSON_BODY,
   keyProof,
   newSigner,
   obtainToken,
@@ -128,7 +129,7 @@ describe('issuer metadata', () => {
     for (const name of ['credential', 'nonce', 'deferred_credential', 'notification']) {
       const url = String(on[`${name}_endpoint`])
       expect(url).toMatch(/^https:\/\/issuer\.example\/acme\//)
-      const answer = await bench.send(url, { method: 'POST' })
+      const answer = await bench.send(url, { method: 'POST', headers: JSON_BODY })
       expect(answer.status).toBe(name === 'nonce' ? 200 : 401)
     }
     expect(refusedWith({ ...MINIMAL, credentialEndpoint: 'http://issuer.example/credential' })).toBe(

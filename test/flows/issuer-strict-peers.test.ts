@@ -21,6 +21,7 @@ import {
   createIssuerBench,
   createWallet,
   ISSUER,
+  JSON_BODY,
   keyProof,
   newSigner,
   obtainNonce,
@@ -124,7 +125,7 @@ describe('strict peers: authentication and proofs', () => {
       expect(await outcome(atServer)).toEqual([400, 'invalid_dpop_proof'])
       const atIssuer = await bench.send(`${ISSUER}/credential`, {
         method: 'POST',
-        headers: { Authorization: `DPoP ${token}`, DPoP: await made(`${ISSUER}/credential`) },
+        headers: { ...JSON_BODY, Authorization: `DPoP ${token}`, DPoP: await made(`${ISSUER}/credential`) },
         body: '{}',
       })
       expect(await outcome(atIssuer)).toEqual([401, 'invalid_dpop_proof'])
@@ -143,13 +144,14 @@ describe('strict peers: authentication and proofs', () => {
     for (const authorization of [`Bearer ${token}`, `bearer ${token}`]) {
       const refused = await bench.send(`${ISSUER}/credential`, {
         method: 'POST',
-        headers: { ...lower, Authorization: authorization },
+        headers: { ...JSON_BODY, ...lower, Authorization: authorization },
         body: '{}',
       })
       expect(refused.status).toBe(401)
     }
     const query = await bench.send(`${ISSUER}/credential?access_token=${token}`, {
       method: 'POST',
+      headers: JSON_BODY,
       body: '{}',
     })
     expect(query.status).toBe(400)

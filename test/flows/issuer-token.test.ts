@@ -15,6 +15,7 @@ import {
   createWallet,
   ISSUER,
   type IssuerBench,
+  JSON_BODY,
   keyProof,
   newSigner,
   obtainNonce,
@@ -634,13 +635,14 @@ describe('DPoP and nonces at the credential endpoint', () => {
       ['no proof', { Authorization: `DPoP ${token}` }, 'invalid_dpop_proof'],
     ]
     for (const [, headers, code] of calls) {
-      const answer = await bench.send(url, { method: 'POST', headers, body: '{}' })
+      const sent = { ...JSON_BODY, ...headers }
+      const answer = await bench.send(url, { method: 'POST', headers: sent, body: '{}' })
       expect(answer.status).toBe(401)
       expect(answer.headers.get('WWW-Authenticate')).toContain(`error="${code}"`)
     }
     const query = await bench.send(`${url}?access_token=${token}`, {
       method: 'POST',
-      headers: good,
+      headers: { ...JSON_BODY, ...good },
       body: '{}',
     })
     expect(query.status).toBe(400)
@@ -649,19 +651,19 @@ describe('DPoP and nonces at the credential endpoint', () => {
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
       body: `access_token=${token}`,
     })
-    expect(form.status).toBe(401)
-    const otherPath = await tokenHeaders(bench, wallet, { token, path: '/nonce' })
+    expect(form.status).toBe(400)
+    const otherPath = { ...JSON_BODY, ...(await tokenHeaders(bench, wallet, { token, path: '/nonce' })) }
     const wrongTarget = await bench.send(url, { method: 'POST', headers: otherPath, body: '{}' })
     expect(wrongTarget.headers.get('WWW-Authenticate')).toContain('error="invalid_dpop_proof"')
   })
 
   test('a 401 lists algs, and no error where no token was sent [VCI-I-DP-07, VCI-I-CRED-02]', async () => {
     const bench = await createIssuerBench()
-    const none = await bench.send(`${ISSUER}/credential`, { method: 'POST', body: '{}' })
+    const none = await bench.send(`${ISSUER}/credential`, { method: 'POST', headers: JSON_BODY, body: '{}' })
     expect([none.status, none.headers.get('WWW-Authenticate')]).toEqual([401, 'DPoP algs="ES256"'])
     const bad = await bench.send(`${ISSUER}/credential`, {
       method: 'POST',
-      headers: { Authorization: `DPoP ${'x'.repeat(43)}` },
+      headers: { ...JSON_BODY, Authorization: `DPoP ${'x'.repeat(43)}` },
       body: '{}',
     })
     expect(bad.headers.get('WWW-Authenticate')).toMatch(/error="invalid_token".*algs="ES256"/)

@@ -9,10 +9,9 @@
  */
 import { ProtocolError, type Route } from '@attache/core'
 import { makeCredentialResponse, parseCredentialRequest, type WantedCredential } from '@attache/openid4vci'
-import { answerEncryption, answerMessage, openMessage } from './credential-message.js'
+import { acceptedMessages, answerEncryption, answerMessage, openMessage } from './credential-message.js'
 import type { CredentialTemplate } from './credential-template.js'
 import type { EndpointUrls } from './endpoint-urls.js'
-import type { GrantRecord } from './grant-record.js'
 import { grantedTemplate } from './granted-credential.js'
 import { type IssueCredentialDeps, issueCredential } from './issue-credential.js'
 import type { MessageEncryptionOptions } from './issuer-options.js'
@@ -38,18 +37,19 @@ export function credentialEndpoint(deps: CredentialEndpointDeps): Route {
   const work = async (request: Request, authorized: AuthorizedRequest): Promise<Response> => {
     const message = await openMessage(request, deps.encryption)
     const wanted = parseCredentialRequest(message.body)
-    const template = coveredTemplate(wanted.wanted, authorized.grant, deps)
+    const template = coveredTemplate(wanted.wanted, authorized, deps)
     const encryption = answerEncryption(wanted.responseEncryption, message, deps.encryption)
     const issued = await issueCredential({ template, proofs: wanted.proofs, ...authorized }, deps)
     return answerMessage(makeCredentialResponse(issued), encryption)
   }
-  return protectedEndpoint({ url: deps.urls.credential, event: 'issuer.credential' }, work, deps)
+  const accepts = acceptedMessages(deps.encryption)
+  return protectedEndpoint({ url: deps.urls.credential, event: 'issuer.credential', accepts }, work, deps)
 }
 
 /** A token that does not reach is answered as RFC 6750 says, with the scope that would. */
 function coveredTemplate(
   wanted: WantedCredential,
-  grant: GrantRecord,
+  { grant, scheme }: AuthorizedRequest,
   deps: CredentialEndpointDeps,
 ): CredentialTemplate {
   try {
@@ -57,6 +57,6 @@ function coveredTemplate(
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.code !== 'insufficient_scope') throw error
     const id = wanted.by === 'configuration' ? wanted.credentialConfigurationId : ''
-    throw challenged(error, deps, deps.templates.get(id)?.scope)
+    throw challenged(error, deps, { scope: deps.templates.get(id)?.scope, sent: scheme })
   }
 }

@@ -37,6 +37,15 @@ export interface OpenedMessage {
 const CODE = 'invalid_credential_request'
 const MAX_BODY_BYTES = 262_144
 
+/** The media types of requests, and the code for others. */
+export function acceptedMessages(encryption: MessageEncryptionOptions | undefined): {
+  readonly types: readonly string[]
+  readonly code: string
+} {
+  const types = ['application/json', ...(encryption === undefined ? [] : [ENCRYPTED_MESSAGE_MEDIA_TYPE])]
+  return { types, code: CODE }
+}
+
 /**
  * Opens the body of a request.
  *

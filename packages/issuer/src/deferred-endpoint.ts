@@ -8,7 +8,7 @@
 import type { Route } from '@attache/core'
 import { makeCredentialResponse, parseDeferredCredentialRequest } from '@attache/openid4vci'
 import type { CredentialEndpointDeps } from './credential-endpoint.js'
-import { answerEncryption, answerMessage, openMessage } from './credential-message.js'
+import { acceptedMessages, answerEncryption, answerMessage, openMessage } from './credential-message.js'
 import { fetchDeferred } from './fetch-deferred.js'
 import { type AuthorizedRequest, protectedEndpoint } from './protected-endpoint.js'
 
@@ -21,5 +21,6 @@ export function deferredEndpoint(deps: CredentialEndpointDeps): Route {
     const fetched = await fetchDeferred({ transactionId, grantId: grant.id, guards, now }, deps)
     return answerMessage(makeCredentialResponse(fetched), encryption)
   }
-  return protectedEndpoint({ url: deps.urls.deferred, event: 'issuer.deferred' }, work, deps)
+  const accepts = acceptedMessages(deps.encryption)
+  return protectedEndpoint({ url: deps.urls.deferred, event: 'issuer.deferred', accepts }, work, deps)
 }

@@ -113,6 +113,8 @@ interface Parts {
   readonly dpopNonces: ServerNonces | undefined
   /** Of the credential issuer; not interchangeable with the former (RFC 9449, section 9). */
   readonly resourceNonces: ServerNonces | undefined
+  /** Tokens bound to no key exist for trials only: where clients are attested, tokens are bound. */
+  readonly bearerTokens: boolean
 }
 
 function partsOf(options: IssuerOptions, deps: IssuerDeps): Parts {
@@ -139,6 +141,7 @@ function partsOf(options: IssuerOptions, deps: IssuerDeps): Parts {
     challenges: challenged ? nonces('attestation-challenge', server) : undefined,
     dpopNonces: options.dpopNonces ? nonces('dpop-nonce', `${server} as`) : undefined,
     resourceNonces: options.dpopNonces ? nonces('dpop-nonce', `${server} rs`) : undefined,
+    bearerTokens: clientAuthentication.method === 'none',
   }
 }
 
@@ -159,10 +162,9 @@ function routesOf(options: IssuerOptions, deps: IssuerDeps, parts: Parts): reado
     offerEndpoint(shared),
     nonceEndpoint(shared),
     ...(parts.challenges ? [challengeEndpoint({ ...shared, challenges: parts.challenges })] : []),
-    // Bearer tokens exist for trials only: where clients are attested, tokens are bound.
     tokenEndpoint({
       ...shared,
-      dpop: clientAuthentication.method === 'none' ? 'optional' : 'required',
+      dpop: parts.bearerTokens ? 'optional' : 'required',
       grants: grantTable(options, { ...deps, ...parts }),
     }),
     ...codeFlowRoutes(options, { ...shared, ...deps }),
