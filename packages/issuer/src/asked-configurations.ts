@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { ProtocolError } from '@attache/core'
+import { type JsonObject, ProtocolError } from '@attache/core'
 import type { AuthorizationRequest } from '@attache/oauth'
-import { parseCredentialAuthorizationDetail } from '@attache/openid4vci'
 import type { CredentialTemplate } from './credential-template.js'
+import { detailedConfiguration } from './granted-datasets.js'
 
 /** What is asked for. */
 export interface AskedConfigurations {
@@ -26,10 +26,8 @@ export function askedConfigurations(
   request: Pick<AuthorizationRequest, 'scope' | 'authorizationDetails' | 'resource'>,
   deps: { readonly credentialIssuer: string; readonly templates: ReadonlyMap<string, CredentialTemplate> },
 ): AskedConfigurations {
-  if (request.resource !== undefined && request.resource !== deps.credentialIssuer) {
-    throw new ProtocolError('invalid_target', 'The only resource here is the Credential Issuer Identifier.')
-  }
-  const detailed = (request.authorizationDetails ?? []).map((detail) => detailedConfiguration(detail, deps))
+  requireOwnResource(request.resource, deps)
+  const detailed = (request.authorizationDetails ?? []).map((detail) => knownConfiguration(detail, deps))
   const scoped = scopedConfigurations(request.scope, deps.templates)
   const configurationIds = [...new Set([...detailed, ...scoped])]
   if (configurationIds.length === 0) {
@@ -38,24 +36,25 @@ export function askedConfigurations(
   return { configurationIds, byDetails: detailed.length > 0 }
 }
 
-function detailedConfiguration(
-  detail: unknown,
+/** Refuses a request for another resource (RFC 8707, section 2). @throws {ProtocolError} `invalid_target`. */
+export function requireOwnResource(
+  resource: string | undefined,
+  deps: { readonly credentialIssuer: string },
+): void {
+  if (resource === undefined || resource === deps.credentialIssuer) return
+  throw new ProtocolError('invalid_target', 'The only resource here is the Credential Issuer Identifier.')
+}
+
+function knownConfiguration(
+  detail: JsonObject,
   deps: { readonly credentialIssuer: string; readonly templates: ReadonlyMap<string, CredentialTemplate> },
 ): string {
-  const { credentialConfigurationId: id, locations } = parseCredentialAuthorizationDetail(detail)
-  if (!deps.templates.has(id)) {
-    throw new ProtocolError(
-      'invalid_authorization_details',
-      'The details name an unknown credential configuration.',
-    )
-  }
-  if (locations !== undefined && !(locations.length === 1 && locations[0] === deps.credentialIssuer)) {
-    throw new ProtocolError(
-      'invalid_authorization_details',
-      'The only location here is this Credential Issuer.',
-    )
-  }
-  return id
+  const id = detailedConfiguration(detail, deps.credentialIssuer)
+  if (deps.templates.has(id)) return id
+  throw new ProtocolError(
+    'invalid_authorization_details',
+    'The details name an unknown credential configuration. See the metadata.',
+  )
 }
 
 function scopedConfigurations(

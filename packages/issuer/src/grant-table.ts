@@ -26,6 +26,7 @@ export function grantTable(
   const { refreshTokenSeconds } = options
   const redeemDeps = {
     ...deps,
+    credentialIssuer: options.credentialIssuer,
     accessTokenSeconds: deps.lifetimes.accessToken,
     refreshTokenSeconds,
     refreshRotationGraceSeconds: options.refreshRotationGraceSeconds,

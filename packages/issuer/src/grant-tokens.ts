@@ -40,6 +40,7 @@ export interface GrantedTokens {
 
 /** What making tokens needs. */
 export interface GrantTokensDeps {
+  readonly credentialIssuer: string
   readonly keys: RecordKeys
   readonly random: Random
   readonly accessTokenSeconds: number

@@ -46,7 +46,7 @@ export async function redeemAuthorizationCode(
   const stored = await deps.store.get(key)
   const code = await openCode(stored, client, deps)
   checkBinding(code, facts)
-  const configurationIds = narrowedConfigurations(code.configurationIds, request.authorizationDetails)
+  const configurationIds = narrowedConfigurations(code.configurationIds, request.authorizationDetails, deps)
   const named = code.byDetails || request.authorizationDetails !== undefined
   const datasets = namedDatasets(configurationIds, named, deps)
   const granted = grantTokens({ agent: code.agent, configurationIds, datasets, client, now }, deps)

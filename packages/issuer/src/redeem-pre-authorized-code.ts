@@ -48,7 +48,11 @@ export async function redeemPreAuthorizedCode(
       await countWrongCode({ key, version: stored?.version ?? '', offer }, client, deps)
       continue
     }
-    const configurationIds = narrowedConfigurations(offer.configurationIds, request.authorizationDetails)
+    const configurationIds = narrowedConfigurations(
+      offer.configurationIds,
+      request.authorizationDetails,
+      deps,
+    )
     const datasets = namedDatasets(configurationIds, request.authorizationDetails !== undefined, deps)
     const granted = grantTokens({ agent: offer.agent, configurationIds, datasets, client, now }, deps)
     const spend = { op: 'remove', key, version: stored?.version ?? '' } as const

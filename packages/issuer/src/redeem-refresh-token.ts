@@ -20,6 +20,7 @@ import {
   type RefreshTokenRecord,
 } from './grant-record.js'
 import { accessToken, type GrantTokensDeps, refreshToken } from './grant-tokens.js'
+import { narrowedConfigurations } from './granted-datasets.js'
 
 /** What redeeming needs. */
 export interface RedeemRefreshTokenDeps extends GrantTokensDeps {
@@ -34,7 +35,7 @@ export interface RedeemRefreshTokenDeps extends GrantTokensDeps {
  * Redeems a refresh token.
  *
  * @throws {ProtocolError} `invalid_grant`: unknown, expired, revoked, or of another client or instance.
- *   `invalid_scope`: more than was granted.
+ *   `invalid_scope`, `invalid_authorization_details`: more than was granted.
  */
 export async function redeemRefreshToken(
   facts: {
@@ -56,6 +57,8 @@ export async function redeemRefreshToken(
   if (request.scope?.split(' ').some((scope) => !granted.includes(scope))) {
     throw new ProtocolError('invalid_scope', 'The scope is wider than what was granted.')
   }
+  // Fewer details than granted change nothing: an access token reaches as far as its grant.
+  narrowedConfigurations(grant.configurationIds, request.authorizationDetails, deps)
   const fresh = accessToken(grant, { client, now }, deps)
   const rotated = rotation({ token, text: request.refreshToken, grant, now }, deps)
   if (await commitOnce(deps.store, client.guards, [fresh.step, ...rotated.steps])) {

@@ -26,6 +26,7 @@ import {
   type TokenRequest,
   type TokenResponse,
 } from '@attache/oauth'
+import { requireOwnResource } from './asked-configurations.js'
 import {
   type AuthenticateClientDeps,
   type AuthenticatedClient,
@@ -64,6 +65,7 @@ export function tokenEndpoint(deps: TokenEndpointDeps): Route {
       const now = deps.clock()
       const client = authenticateClient({ headers: request.headers, url, form, proof: deps.dpop, now }, deps)
       const wanted = parseTokenRequest(form)
+      requireOwnResource(wanted.resource, deps)
       const redeem = deps.grants.get(wanted.grantType)
       if (redeem === undefined) {
         throw new ProtocolError('unsupported_grant_type', 'This grant type is not offered here.')
