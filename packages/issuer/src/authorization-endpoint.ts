@@ -151,13 +151,20 @@ async function answered(
   request: Request,
   { requestId, deps }: { readonly requestId: string; readonly deps: AuthorizationEndpointDeps },
 ): Promise<Response> {
+  const refused = (code: string, reason: string, cause?: unknown) => {
+    const fields = { code, reason, cause: describeCause(cause), request_id: requestId }
+    deps.log.warn('issuer.authorization.refused', fields)
+  }
   try {
-    return await work(request)
+    const response = await work(request)
+    // Not an error page: the form comes again. Somebody who guesses passwords shows in the log all the same.
+    if (response.status === 401)
+      refused('sign_in_failed', 'Name and password do not fit. They are asked again.')
+    return response
   } catch (error) {
     if (error instanceof ProtocolError) {
-      const { code, message: reason } = error
-      deps.log.warn('issuer.authorization.refused', { code, reason, request_id: requestId })
-      return pageResponse(ERROR_STATUSES[code] ?? 400, errorPage(error))
+      refused(error.code, error.message, error.cause)
+      return pageResponse(ERROR_STATUSES[error.code] ?? 400, errorPage(error))
     }
     deps.log.error('issuer.authorization.fault', { cause: describeCause(error), request_id: requestId })
     return pageResponse(
