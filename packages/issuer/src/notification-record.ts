@@ -31,17 +31,18 @@ export type NotificationRecord = {
   readonly expiresAt: NumericDate
 }
 
+// Built once: building a schema costs more than all it reads in a request.
+const notificationSchema = z.object({
+  v: z.literal(1),
+  grantId: z.string(),
+  credentials: z.array(z.string()),
+  events: z.array(z.string()),
+  expiresAt: z.number(),
+})
+
 /** Reads a stored notification state. */
 export function migrateNotificationRecord(value: JsonValue): NotificationRecord {
-  return z
-    .object({
-      v: z.literal(1),
-      grantId: z.string(),
-      credentials: z.array(z.string()),
-      events: z.array(z.string()),
-      expiresAt: z.number(),
-    })
-    .parse(checkRecordVersion(value))
+  return notificationSchema.parse(checkRecordVersion(value))
 }
 
 /** What taking a notification needs. */

@@ -27,21 +27,22 @@ export type RegisterEntry = {
   readonly expiresAt: NumericDate
 }
 
+// Built once: building a schema costs more than all it reads in a request.
+const entrySchema = z.object({
+  v: z.literal(1),
+  id: z.string(),
+  agent: z.string(),
+  owner: z.string(),
+  template: z.string(),
+  templateVersion: z.number(),
+  status: z.object({ uri: z.string(), idx: z.number() }).nullable(),
+  issuedAt: z.number(),
+  expiresAt: z.number(),
+})
+
 /** Reads a stored register entry. */
 export function migrateRegisterEntry(value: JsonValue): RegisterEntry {
-  return z
-    .object({
-      v: z.literal(1),
-      id: z.string(),
-      agent: z.string(),
-      owner: z.string(),
-      template: z.string(),
-      templateVersion: z.number(),
-      status: z.object({ uri: z.string(), idx: z.number() }).nullable(),
-      issuedAt: z.number(),
-      expiresAt: z.number(),
-    })
-    .parse(checkRecordVersion(value))
+  return entrySchema.parse(checkRecordVersion(value))
 }
 
 /** How credentials are looked for. */

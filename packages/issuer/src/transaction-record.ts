@@ -26,20 +26,21 @@ export type TransactionRecord = {
   readonly expiresAt: NumericDate
 }
 
+// Built once: building a schema costs more than all it reads in a request.
+const transactionSchema = z.object({
+  v: z.literal(1),
+  id: z.string(),
+  grantId: z.string(),
+  template: z.string(),
+  agent: z.string(),
+  holderKeys: z.array(z.unknown()),
+  state: z.enum(['pending', 'approved', 'denied']),
+  requestedAt: z.number(),
+  expiresAt: z.number(),
+})
+
 /** Reads a stored transaction. */
 export function migrateTransactionRecord(value: JsonValue): TransactionRecord {
-  const parsed = z
-    .object({
-      v: z.literal(1),
-      id: z.string(),
-      grantId: z.string(),
-      template: z.string(),
-      agent: z.string(),
-      holderKeys: z.array(z.unknown()),
-      state: z.enum(['pending', 'approved', 'denied']),
-      requestedAt: z.number(),
-      expiresAt: z.number(),
-    })
-    .parse(checkRecordVersion(value))
+  const parsed = transactionSchema.parse(checkRecordVersion(value))
   return { ...parsed, holderKeys: parsed.holderKeys.map(parsePublicJwk) }
 }
