@@ -16,7 +16,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import { json, type Log, type Router } from '@attache/core'
+import { json, type Log, REQUEST_ID, type Router, randomId, systemRandom } from '@attache/core'
 import { type ConfiguredFiles, systemFailure } from '@attache/daemon'
 import type { ListenerConfiguration } from './configuration.js'
 
@@ -61,7 +61,8 @@ export async function startListener(
   server.headersTimeout = 10_000
   server.requestTimeout = 30_000
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    answer(incoming, outgoing, { ...served, prefix: configuration.pathPrefix ?? '' }).catch(() => {
+    const { log } = deps
+    answer(incoming, outgoing, { ...served, prefix: configuration.pathPrefix ?? '', log }).catch(() => {
       // The peer went away in the middle, or sent more than is read; there is nobody left to answer.
       deps.log.warn('listener.broken_exchange', {})
       outgoing.destroy()
@@ -107,13 +108,35 @@ function listen(server: Server, { host, port }: ListenerConfiguration): Promise<
 async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  served: { readonly origin: string; readonly prefix: string; readonly router: Router },
+  served: { readonly origin: string; readonly prefix: string; readonly router: Router; readonly log: Log },
 ): Promise<void> {
+  const response = await routed(incoming, served)
+  // What no endpoint answered has no id yet: an unknown path, another method, a body beyond every limit.
+  if (!response.headers.has(REQUEST_ID)) {
+    const requestId = randomId(systemRandom, 'req')
+    response.headers.set(REQUEST_ID, requestId)
+    const code = String(response.status)
+    served.log.warn('listener.refused', { code, reason: REASONS[code], request_id: requestId })
+  }
+  await send(outgoing, response)
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  '400': 'The request line or a header field is not one that is read here. Send the path alone.',
+  '404': 'Nothing lies at this path. See the metadata for the endpoints.',
+  '405': 'The path is known, the method is not. See the Allow header field.',
+  '413': 'The body is larger than any endpoint reads. Send less.',
+}
+
+async function routed(
+  incoming: IncomingMessage,
+  served: { readonly origin: string; readonly prefix: string; readonly router: Router },
+): Promise<Response> {
   const body = await readAll(incoming)
-  if (body === undefined) return send(outgoing, json(413, { error: 'request_too_large' }))
+  if (body === undefined) return json(413, { error: 'request_too_large' })
   const request = toRequest(incoming, body, served)
-  if (request === undefined) return send(outgoing, json(400, { error: 'invalid_request' }))
-  await send(outgoing, (await served.router(request)) ?? json(404, { error: 'not_found' }))
+  if (request === undefined) return json(400, { error: 'invalid_request' })
+  return (await served.router(request)) ?? json(404, { error: 'not_found' })
 }
 
 function toRequest(

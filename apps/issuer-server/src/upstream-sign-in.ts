@@ -9,7 +9,6 @@
  * @module
  */
 import {
-  describeCause,
   type JsonObject,
   type Log,
   member,
@@ -58,8 +57,7 @@ export function createUpstreamSignIn(options: UpstreamOptions, deps: UpstreamDep
     async begin({ callback, state }) {
       const [verifier, nonce] = [randomText(deps.random), randomText(deps.random)]
       const found = await provider().catch((cause: unknown) => {
-        deps.log.error('upstream.unreachable', { cause: describeCause(cause) })
-        throw new ProtocolError('temporarily_unavailable', 'Your sign-in cannot be reached. Try again later.')
+        throw unreachable(cause)
       })
       const url = buildAuthorizationUrl(found, {
         redirect_uri: callback,
@@ -78,8 +76,14 @@ export function createUpstreamSignIn(options: UpstreamOptions, deps: UpstreamDep
         const claims = await claimsOf(await provider(), { url, state, kept }, options)
         return await personOf(claims, options, deps)
       } catch (cause) {
-        deps.log.warn('upstream.refused', { cause: describeCause(cause) })
-        throw new ProtocolError('access_denied', 'The sign-in at your company did not succeed. Start again.')
+        if (isUnreachable(cause)) throw unreachable(cause)
+        throw new ProtocolError(
+          'access_denied',
+          'The sign-in at your company did not succeed. Start again.',
+          {
+            cause,
+          },
+        )
       }
     },
   }
@@ -101,18 +105,36 @@ function createProvider(options: UpstreamOptions, { fetch }: UpstreamDeps): () =
 }
 
 function guarded(fetch: OutboundFetch): CustomFetch {
-  return (url, { method, headers, body, signal }) => {
+  return async (url, { method, headers, body, signal }) => {
     const text = body instanceof URLSearchParams ? body.toString() : body
     if (text !== undefined && text !== null && typeof text !== 'string') {
       throw new TypeError('Only forms are sent to the provider.')
     }
-    return fetch(url, {
+    const request = {
       method,
       headers,
       ...(typeof text === 'string' ? { body: text } : {}),
       ...(signal === undefined ? {} : { signal }),
+    }
+    const response = await fetch(url, request).catch((cause: unknown) => {
+      throw unreachable(cause)
     })
+    if (response.status >= 500) throw unreachable()
+    return response
   }
+}
+
+const UNREACHABLE = 'temporarily_unavailable'
+
+// Said on the way out and on the way back: there the provider's code is not spent, and a reload goes on.
+function unreachable(cause?: unknown): ProtocolError {
+  return new ProtocolError(UNREACHABLE, 'Your sign-in cannot be reached. Try again in a moment.', { cause })
+}
+
+/** Whether a provider that did not answer is behind an error; `openid-client` wraps what its fetch throws. */
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return (error instanceof ProtocolError && error.code === UNREACHABLE) || isUnreachable(error.cause)
 }
 
 async function claimsOf(
