@@ -15,6 +15,16 @@ import { type Member, parseDictionary, serializeDictionary } from './structured-
 /** An algorithm that counts. */
 export type DigestAlgorithm = 'sha-256' | 'sha-512'
 
+/** A body whose bytes are elsewhere: its length, and digests that somebody computed over it. */
+export interface DigestedContent {
+  /** In bytes. */
+  readonly length: number
+  readonly digests: ReadonlyMap<string, Uint8Array>
+}
+
+/** A body, or what is known of it. */
+export type Content = Uint8Array | DigestedContent
+
 const NODE_NAMES: ReadonlyMap<string, string> = new Map([
   ['sha-256', 'sha256'],
   ['sha-512', 'sha512'],
@@ -23,29 +33,28 @@ const NODE_NAMES: ReadonlyMap<string, string> = new Map([
 /**
  * Writes the field for a body.
  *
- * @param content The bytes as they travel, after any content coding.
+ * @param content The bytes as they travel, after any content coding; or their digests.
+ * @throws {ProtocolError} `invalid_signature`: that digest is not among those given.
  *
  * Source: RFC 9530, section 2.
  */
-export function createContentDigest(content: Uint8Array, algorithm: DigestAlgorithm = 'sha-256'): string {
-  const value: Member = {
-    kind: 'item',
-    value: { type: 'bytes', value: digestOf(content, algorithm) },
-    parameters: new Map(),
-  }
+export function createContentDigest(content: Content, algorithm: DigestAlgorithm = 'sha-256'): string {
+  const digest = digestOf(content, algorithm)
+  if (digest === undefined) throw refused(`The ${algorithm} digest of the body is not known.`)
+  const value: Member = { kind: 'item', value: { type: 'bytes', value: digest }, parameters: new Map() }
   return serializeDictionary(new Map([[algorithm, value]]))
 }
 
 /**
  * Verifies the field against the bytes that arrived. Every digest we can compute must fit, and there must be one.
  *
- * @param content The body as received, before it is decoded or parsed.
+ * @param content The body as received, before it is decoded or parsed; or its digests.
  * @throws {ProtocolError} `invalid_request` for a malformed field; `invalid_signature` when no digest counts
  *   or one does not fit.
  *
  * Source: RFC 9530, sections 2 and 5; RFC 9421, section 7.2.8.
  */
-export function verifyContentDigest(field: string, content: Uint8Array): void {
+export function verifyContentDigest(field: string, content: Content): void {
   const digests = parseDictionary(field)
   if (digests === undefined)
     throw new ProtocolError('invalid_request', 'The Content-Digest field is malformed.')
@@ -83,12 +92,13 @@ export async function readDigestedBody(
   return content
 }
 
-function fits(value: Member, digest: Uint8Array): boolean {
-  if (value.kind !== 'item' || value.value.type !== 'bytes') return false
+function fits(value: Member, digest: Uint8Array | undefined): boolean {
+  if (digest === undefined || value.kind !== 'item' || value.value.type !== 'bytes') return false
   return value.value.value.length === digest.length && timingSafeEqual(value.value.value, digest)
 }
 
-function digestOf(content: Uint8Array, algorithm: string): Uint8Array {
+function digestOf(content: Content, algorithm: string): Uint8Array | undefined {
+  if (!(content instanceof Uint8Array)) return content.digests.get(algorithm)
   return createHash(NODE_NAMES.get(algorithm) ?? 'sha256')
     .update(content)
     .digest()

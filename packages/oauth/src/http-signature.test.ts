@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   createMemoryStore,
   endpoint,
@@ -515,4 +516,49 @@ describe('Accept-Signature', () => {
   test('a response that was signed on request depends on the field [HMS-Q-03]', () => {
     expect(SIGNED_ON_REQUEST_HEADERS).toEqual({ Vary: 'Accept-Signature', 'Cache-Control': 'no-store' })
   })
+})
+
+describe('a body that somebody else holds', () => {
+  const content = call.body instanceof Uint8Array ? call.body : new Uint8Array()
+  const digests = new Map([['sha-256', createHash('sha256').update(content).digest()]])
+  const known = { length: content.length, digests }
+
+  test('is signed and verified by its digests, as by its bytes', async () => {
+    const request = await signed({ ...call, body: known })
+    expect(reasonOf({ ...request, body: content })).toBe('accepted')
+    expect(reasonOf(request)).toBe('accepted')
+    const other = new Map([['sha-256', new Uint8Array(32)]])
+    expect(reasonOf({ ...request, body: { ...known, digests: other } })).toBe('invalid_signature')
+    expect(reasonOf({ ...request, body: { ...known, digests: new Map() } })).toBe('invalid_signature')
+  })
+
+  test('is not signed when the digest is not known', () => {
+    expect(() => signRequest({ ...call, body: { length: 3, digests: new Map() } }, agent, facts)).toThrow(
+      expect.objectContaining({ code: 'invalid_signature' }),
+    )
+  })
+})
+
+test('further components are covered in both directions, and asked for [HMS-V-03]', async () => {
+  const keyed = { ...call, headers: [...call.headers, ['Idempotency-Key', 'k-1'] as const] }
+  const required = ['idempotency-key']
+  expect(reasonOf(await signed(keyed), { required })).toBe('signature_coverage')
+  expect(reasonOf(await signed(keyed, agent, { components: required }), { required })).toBe('accepted')
+
+  const answer: ResponseWithBody = { status: 200, headers: [], request: await signed() }
+  const expectation = { keys: [resource.publicJwk], required: ['dpop;req'] }
+  const verify = (fields: Readonly<Record<string, string>>, change = {}) =>
+    verifySignedResponse({ ...withFields(answer, fields), ...change }, expectation, NOW).covered
+  const fields = await signResponse(answer, resource, { ...facts, components: ['dpop;req'] })
+  expect(verify(fields)).toContain('"dpop";req')
+  const refused = expect.objectContaining({ code: 'response_signature' })
+  // The same call, sent once more: its answer is another one.
+  const headers = answer.request.headers.map(([name, value]) =>
+    name === 'DPoP' ? ([name, 'pro.of.y'] as const) : ([name, value] as const),
+  )
+  const again = { ...answer.request, headers }
+  expect(() => verify(fields, { request: again })).toThrow(refused)
+  expect(() => verify(fields, { body: utf8('added') })).toThrow(refused)
+  const bare = await signResponse(answer, resource, facts)
+  expect(() => verify(bare)).toThrow(refused)
 })

@@ -12,7 +12,7 @@
 import { type NumericDate, type Random, randomText, utf8, VerificationError } from '@attache/core'
 import { jwkThumbprint, type PublicJwk, type Signer } from '@attache/keys'
 import { type AcceptedSignature, signatureRefusal } from './accept-signature.js'
-import { createContentDigest, verifyContentDigest } from './content-digest.js'
+import { type Content, createContentDigest, verifyContentDigest } from './content-digest.js'
 import { createSignatureBase, createSignatureFields, parseSignatureFields } from './signature-base.js'
 import {
   type HeaderFields,
@@ -32,15 +32,15 @@ import {
 } from './signature-profile.js'
 import type { BareItem } from './structured-fields.js'
 
-/** A request and the bytes of its body. */
+/** A request and its body. */
 export interface RequestWithBody extends RequestMessage {
-  /** The body as it travels; nothing, or nothing in it, means no body. */
-  readonly body?: Uint8Array | undefined
+  /** The body as it travels, or its digests; nothing, or nothing in it, means no body. */
+  readonly body?: Content | undefined
 }
 
-/** A response, the bytes of its body, and the request it answers. */
+/** A response, its body, and the request it answers. */
 export interface ResponseWithBody extends ResponseMessage {
-  readonly body?: Uint8Array | undefined
+  readonly body?: Content | undefined
   readonly request: RequestMessage
 }
 
@@ -52,6 +52,8 @@ export interface SigningFacts {
   readonly accepted?: AcceptedSignature | undefined
   /** Header field that carries a presentation, in lower case. */
   readonly presentationHeader?: string | undefined
+  /** Components beyond the profile's that the other side is known to ask for. */
+  readonly components?: readonly string[] | undefined
 }
 
 /**
@@ -116,7 +118,8 @@ async function signMessage(
     throw new VerificationError('accept_signature', 'The other side asks for a signature with another key.')
   }
   signatureAlgorithm(plan.signer.publicJwk)
-  const components = (accepted?.components ?? plan.required).map(parseComponent)
+  const wanted = accepted?.components ?? [...new Set([...plan.required, ...(facts.components ?? [])])]
+  const components = wanted.map(parseComponent)
   requireCoverable(components, message)
   const parameters = new Map<string, BareItem>([
     ['created', { type: 'integer', value: now }],
@@ -138,13 +141,13 @@ async function signMessage(
 
 function digestField(message: {
   readonly headers: HeaderFields
-  readonly body?: Uint8Array | undefined
+  readonly body?: Content | undefined
 }): HeaderFields {
   if (!hasBody(message.body) || hasField(message.headers, 'content-digest')) return []
   return [['Content-Digest', createContentDigest(message.body)]]
 }
 
-function hasBody(body: Uint8Array | undefined): body is Uint8Array {
+function hasBody(body: Content | undefined): body is Content {
   return body !== undefined && body.length > 0
 }
 
@@ -231,6 +234,8 @@ export function verifySignedRequest(
 export interface SignedResponseExpectation {
   /** Keys of the resource, for example from its metadata; chosen by `keyid`. */
   readonly keys: readonly PublicJwk[]
+  /** Components beyond the profile's, for example `dpop;req`. */
+  readonly required?: readonly string[] | undefined
   readonly nonce?: string | undefined
   readonly minNonceLength?: number | undefined
   readonly maxAgeSeconds?: number | undefined
@@ -251,7 +256,7 @@ export function verifySignedResponse(
   now: NumericDate,
 ): VerifiedSignature {
   try {
-    const required = requiredOfResponse(response)
+    const required = [...requiredOfResponse(response), ...(expected.required ?? [])]
     return verifyMessage(response, { ...expected, required, tag: RESPONSE_SIGNATURE_TAG }, now)
   } catch (cause) {
     throw new VerificationError('response_signature', 'The response is not signed as it must be.', { cause })
@@ -259,7 +264,7 @@ export function verifySignedResponse(
 }
 
 function verifyMessage(
-  message: HttpMessage & { readonly body?: Uint8Array | undefined },
+  message: HttpMessage & { readonly body?: Content | undefined },
   expected: SignedResponseExpectation & { readonly required: readonly string[]; readonly tag: string },
   now: NumericDate,
 ): VerifiedSignature {

@@ -75,7 +75,7 @@ export {
 } from './client-attestation.js'
 export type { ClientPattern, TrustedAttester } from './client-attester.js'
 export { CLIENT_AUTHENTICATION_METHODS, refuseSecondAuthentication } from './client-authentication.js'
-export type { DigestAlgorithm } from './content-digest.js'
+export type { Content, DigestAlgorithm, DigestedContent } from './content-digest.js'
 export {
   chooseDigestAlgorithm,
   createContentDigest,
@@ -121,6 +121,7 @@ export {
   parseIntrospectionRequest,
   parseIntrospectionResponse,
 } from './introspection.js'
+export type { MessageSignatureRule } from './message-signature-metadata.js'
 export type { ClientCertificateSource, MtlsRegistration } from './mtls.js'
 export { certificateThumbprint, clientCertificate, verifyMtlsClient } from './mtls.js'
 export type { PushedAuthorizationResponse } from './par.js'
@@ -169,6 +170,7 @@ export {
   REQUEST_SIGNATURE_TAG,
   RESPONSE_SIGNATURE_TAG,
   rememberSignature,
+  signatureAlgorithm,
   verifySignatureByPolicy,
 } from './signature-profile.js'
 export { externalUrl, normalizeTargetUri } from './target-uri.js'

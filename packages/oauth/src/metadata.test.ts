@@ -294,3 +294,35 @@ describe('protected resource metadata', () => {
     ).toThrow()
   })
 })
+
+describe('which calls are signed', () => {
+  const resource = 'https://api.example.com'
+  const rule = { scope: 'payroll:export', requests: true, components: ['idempotency-key'], responses: true }
+  const bare = { scope: 'payroll:read', requests: false, components: undefined, responses: false }
+  const read = (member: unknown) =>
+    parseProtectedResourceMetadata({ resource, attache_message_signatures: member }, { resource })
+
+  test('is written and read, and left out where nothing is', () => {
+    const document = createProtectedResourceMetadata({ resource, messageSignatures: [rule, bare] })
+    expect(parseProtectedResourceMetadata(document, { resource }).messageSignatures).toEqual([rule, bare])
+    for (const messageSignatures of [undefined, []]) {
+      expect(createProtectedResourceMetadata({ resource, messageSignatures })).toEqual({ resource })
+    }
+  })
+
+  test('is not guessed where it cannot be read', () => {
+    expect(read([{ scope: 'a', requests: true, responses: false, new_member: 1 }]).messageSignatures).toEqual(
+      [{ scope: 'a', requests: true, components: undefined, responses: false }],
+    )
+    const wrong = [
+      true,
+      {},
+      [1],
+      [{ scope: 'a', responses: true }],
+      [{ scope: 'a', requests: 'yes', responses: true }],
+      [{ scope: '', requests: true, responses: true }],
+      [{ scope: 'a', requests: true, responses: true, components: ['Upper-Case'] }],
+    ]
+    for (const member of wrong) expect(() => read(member)).toThrow(malformed)
+  })
+})

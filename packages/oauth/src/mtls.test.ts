@@ -72,6 +72,36 @@ beforeAll(async () => {
 const invalidClient = expect.objectContaining({ code: 'invalid_client' })
 
 describe('clientCertificate', () => {
+  test('reads the two ways in which proxies write a certificate, and takes neither for the other [MTLS-03]', () => {
+    const pem = new X509Certificate(material.der).toString()
+    const read = (value: string, format?: 'url-encoded-pem') => {
+      const source = { from: 'proxy', header: 'X-Certificate', ...(format && { format }) } as const
+      return clientCertificate({ headers: new Headers({ 'X-Certificate': value }) }, source)
+    }
+    const bytes = `:${Buffer.from(material.der).toString('base64')}:`
+    const escaped = encodeURIComponent(pem)
+    expect(read(bytes)).toEqual(material.der)
+    for (const text of [escaped, escaped.replaceAll('%0A', '%0D%0A'), escaped.replace(/%0A$/, '')]) {
+      expect(read(text, 'url-encoded-pem')).toEqual(material.der)
+    }
+    const bad = [
+      '',
+      'x',
+      '%',
+      bytes,
+      `${escaped}${escaped}`,
+      `${escaped}, ${escaped}`,
+      pem.replaceAll('\n', ' '),
+    ]
+    for (const text of [...bad, escaped.replace('CERTIFICATE', 'PUBLIC KEY'), `x${escaped}`]) {
+      expect(() => read(text, 'url-encoded-pem')).toThrow(
+        expect.objectContaining({ code: 'invalid_request' }),
+      )
+    }
+    expect(() => read(`${escaped}${'%0A'.repeat(6000)}`, 'url-encoded-pem')).toThrow()
+    expect(() => read(escaped)).toThrow(expect.objectContaining({ code: 'invalid_request' }))
+  })
+
   test('reads the connection, and never a header that a client sends itself [MTLS-03]', () => {
     const headers = new Headers({ 'Client-Cert': `:${Buffer.from('theirs').toString('base64')}:` })
     const tlsCertificate = material.der

@@ -38,7 +38,15 @@ export function certificateThumbprint(der: Uint8Array): string {
  */
 export type ClientCertificateSource =
   | { readonly from: 'tls' }
-  | { readonly from: 'proxy'; readonly header: string }
+  | {
+      readonly from: 'proxy'
+      readonly header: string
+      /**
+       * How the proxy writes it: the byte sequence of RFC 9440, or percent-encoded PEM, which is all that nginx
+       * (`$ssl_client_escaped_cert`) and load balancers of some clouds can do. @default rfc9440
+       */
+      readonly format?: 'rfc9440' | 'url-encoded-pem'
+    }
 
 /**
  * The certificate a client has shown.
@@ -57,9 +65,34 @@ export function clientCertificate(
   if (source.from === 'tls') return connection.tlsCertificate
   const field = connection.headers.get(source.header)
   if (field === null) return undefined
-  const item = parseItem(field)
-  if (item?.value.type === 'bytes' && item.value.value.length > 0) return item.value.value
+  const der = source.format === 'url-encoded-pem' ? derOfPem(field) : derOfItem(field)
+  if (der !== undefined && der.length > 0) return der
   throw new ProtocolError('invalid_request', 'The field with the client certificate is malformed.')
+}
+
+function derOfItem(field: string): Uint8Array | undefined {
+  const item = parseItem(field)
+  return item?.value.type === 'bytes' ? item.value.value : undefined
+}
+
+const MOST_PEM_CHARACTERS = 16_384
+const ONE_CERTIFICATE =
+  /^-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/\r\n]+={0,2})\r?\n-----END CERTIFICATE-----\s*$/
+
+// One certificate and nothing else: two would leave it to chance which of them the connection was made with.
+function derOfPem(field: string): Uint8Array | undefined {
+  if (field.length > MOST_PEM_CHARACTERS) return undefined
+  const base64 = ONE_CERTIFICATE.exec(percentDecoded(field) ?? '')?.[1]?.replace(/[\r\n]/g, '')
+  if (base64 === undefined || base64.length % 4 !== 0) return undefined
+  return Buffer.from(base64, 'base64')
+}
+
+function percentDecoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** How a client that logs in by certificate is registered. */

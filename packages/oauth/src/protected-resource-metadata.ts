@@ -11,6 +11,12 @@ import { configurationError, type JsonObject, parseHttpsUrl, VerificationError }
 import { type JwsAlgorithm, type PublicJwk, parseJws, verifyJws } from '@attache/keys'
 import { z } from 'zod'
 import { jsonMembers, malformedAnswer, readable } from './message-members.js'
+import {
+  encodeMessageSignatures,
+  MESSAGE_SIGNATURES_MEMBER,
+  type MessageSignatureRule,
+  parseMessageSignatures,
+} from './message-signature-metadata.js'
 
 /** What a resource announces. Lists that would be empty are left out. */
 export interface ProtectedResourceMetadata {
@@ -30,6 +36,8 @@ export interface ProtectedResourceMetadata {
   readonly challengeEndpoint?: string | undefined
   readonly resourceName?: string | undefined
   readonly resourceDocumentation?: string | undefined
+  /** Which calls are signed, scope by scope: a member of our own. */
+  readonly messageSignatures?: readonly MessageSignatureRule[] | undefined
   /** A JWT whose values go before the plain ones. */
   readonly signedMetadata?: string | undefined
 }
@@ -78,6 +86,7 @@ export function createProtectedResourceMetadata(metadata: ProtectedResourceMetad
     challenge_endpoint: metadata.challengeEndpoint,
     resource_name: metadata.resourceName,
     resource_documentation: metadata.resourceDocumentation,
+    [MESSAGE_SIGNATURES_MEMBER]: encodeMessageSignatures(metadata.messageSignatures),
     signed_metadata: metadata.signedMetadata,
   })
   return readable(document, parseDocument)
@@ -163,6 +172,7 @@ function parseDocument(body: unknown): ProtectedResourceMetadata {
     challengeEndpoint: data.challenge_endpoint,
     resourceName: data.resource_name,
     resourceDocumentation: data.resource_documentation,
+    messageSignatures: parseMessageSignatures(data[MESSAGE_SIGNATURES_MEMBER]),
     signedMetadata: data.signed_metadata,
   }
 }
