@@ -336,11 +336,19 @@ describe('who asks', () => {
     await expectStop({}, 'invalid_request', { client_id: 'origin:https://api.example' })
     const clientId = `redirect_uri:${API}/response`
     const world = await expectStop(
-      { trust: { clientId }, verifierScript: { request: put({ client_id: clientId }) } },
+      {
+        wallet: { profile: 'base', unsignedRequests: 'typed' },
+        trust: { clientId, anchors: undefined },
+        verifierScript: { request: put({ client_id: clientId }) },
+      },
       'invalid_request',
       { client_id: clientId },
     )
     expect(world.to('/response')).toHaveLength(0)
+    // Off by default: such a client is not even taken into the configuration.
+    await expect(createPresentationWorld({ trust: { clientId } })).rejects.toMatchObject({
+      code: 'wallet_options_invalid',
+    })
     await expectDelivered()
   })
 

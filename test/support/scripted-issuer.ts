@@ -117,6 +117,7 @@ export interface ScriptedOptions {
   readonly attester?: (provider: Certified) => Attester
   readonly tamper?: (fetch: OutboundFetch) => OutboundFetch
   readonly pdp?: Pdp
+  readonly requestKeys?: readonly DecryptionKey[]
 }
 
 export const METADATA: JsonObject = {
@@ -252,6 +253,7 @@ function createScriptedWallet(parts: Parts, options: ScriptedOptions): Wallet {
       envelope: createEnvelope([{ id: 'm1', key: new Uint8Array(32).fill(7) }], { random }),
       fetch: options.tamper?.(network.fetch) ?? network.fetch,
       pdp: options.pdp ?? createRulePdp([]),
+      ...(options.requestKeys === undefined ? {} : { requestKeys: options.requestKeys }),
       attester:
         options.attester?.(provider) ??
         createWalletProvider({ issuer: 'https://provider.example' }, provider),

@@ -12,6 +12,8 @@ export interface AnswerLimits {
   readonly maxBytes: number
   /** Media types accepted on 2xx; empty accepts any. */
   readonly contentTypes: readonly string[]
+  /** Whether a redirect is an answer like any other. */
+  readonly redirects: boolean
 }
 
 const WITHOUT_BODY = new Set([204, 205, 304])
@@ -19,8 +21,9 @@ const WITHOUT_BODY = new Set([204, 205, 304])
 /**
  * Reads an answer to the end.
  *
- * @throws {VerificationError} `fetch_redirect_refused` for 3xx other than 304, `fetch_content_type` for a 2xx
- * of another media type or any content coding (none was asked for), `fetch_too_large`.
+ * @throws {VerificationError} `fetch_redirect_refused` for 3xx other than 304 (unless redirects are answers),
+ * `fetch_content_type` for a 2xx of another media type or any content coding (none was asked for),
+ * `fetch_too_large`.
  */
 export async function readAnswer(
   incoming: IncomingMessage,
@@ -45,7 +48,7 @@ function judgeHead(
 ): keyof typeof OUTBOUND_ERRORS | undefined {
   // 200 to 599 is what a Response can say; an informational answer never ends up here.
   if (status < 200 || status > 599) return 'fetch_failed'
-  if (status >= 300 && status < 400 && status !== 304) return 'fetch_redirect_refused'
+  if (status >= 300 && status < 400 && status !== 304 && !limits.redirects) return 'fetch_redirect_refused'
   // Content codings are not offered, so a bomb cannot hide in one.
   if ((headers.get('Content-Encoding') ?? 'identity') !== 'identity') return 'fetch_content_type'
   const announced = Number(headers.get('Content-Length') ?? '0')

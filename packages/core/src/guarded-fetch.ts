@@ -113,7 +113,11 @@ function call(url: URL, init: OutboundRequest, { agent, address }: Connection): 
     if (options.all === true) callback(null, [address])
     else callback(null, address.address, address.family)
   }
-  const limits = { maxBytes: init.maxBytes ?? DEFAULT_MAX_BYTES, contentTypes: init.contentTypes ?? [] }
+  const limits = {
+    maxBytes: init.maxBytes ?? DEFAULT_MAX_BYTES,
+    contentTypes: init.contentTypes ?? [],
+    redirects: init.redirects === 'return',
+  }
   return new Promise((resolve, reject) => {
     const outgoing = httpsRequest(
       url,

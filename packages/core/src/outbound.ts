@@ -16,6 +16,8 @@ export interface OutboundRequest {
   readonly timeoutMs?: number
   /** Media types accepted on a 2xx answer with a body; none named accepts any. */
   readonly contentTypes?: readonly string[]
+  /** `return` hands a redirect to the caller, who judges where it leads. None is ever followed. @default `refuse` */
+  readonly redirects?: 'refuse' | 'return'
   readonly signal?: AbortSignal
 }
 

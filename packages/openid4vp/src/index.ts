@@ -80,6 +80,12 @@ export {
   parseTransactionData,
   TRANSACTION_DATA_HASHES,
 } from './transaction-data.js'
+export type { UnsignedExpectation } from './unsigned-request.js'
+export {
+  isUnsignedRequestObject,
+  readUnsignedParameters,
+  readUnsignedRequestObject,
+} from './unsigned-request.js'
 export type { VerifierAttestation, VerifierAttestationExpectation } from './verifier-attestation.js'
 export { usableVerifierInfo, verifyVerifierAttestation } from './verifier-attestation.js'
 export type { VerifierInfo } from './verifier-info.js'

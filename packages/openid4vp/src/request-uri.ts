@@ -8,6 +8,7 @@
  * @module
  */
 import { isJsonObject, type JsonObject, ProtocolError, parseJson } from '@attache/core'
+import type { PublicJwk } from '@attache/keys'
 import { z } from 'zod'
 import { wireObject } from './wire-object.js'
 
@@ -29,6 +30,8 @@ export interface WalletMetadata {
   /** `authorization_encryption_alg_values_supported` and its `_enc_` sibling. */
   readonly encryptionAlgorithms?: readonly string[] | undefined
   readonly encryptionEncs?: readonly string[] | undefined
+  /** Public keys a verifier may encrypt its request object to; written, not read. */
+  readonly requestEncryptionKeys?: readonly PublicJwk[]
 }
 
 /** The body of a request_uri POST. */
@@ -131,7 +134,20 @@ export function encodeWalletMetadata(metadata: WalletMetadata): JsonObject {
     request_object_signing_alg_values_supported: metadata.requestObjectAlgorithms,
     authorization_encryption_alg_values_supported: metadata.encryptionAlgorithms,
     authorization_encryption_enc_values_supported: metadata.encryptionEncs,
+    ...requestEncryption(metadata.requestEncryptionKeys ?? []),
   })
+}
+
+function requestEncryption(keys: readonly PublicJwk[]): JsonObject {
+  if (keys.length === 0) return {}
+  const jwks = {
+    keys: keys.map(({ kty, crv, x, y, kid, use, alg }) => wireObject({ kty, crv, x, y, kid, use, alg })),
+  }
+  return {
+    jwks,
+    request_object_encryption_alg_values_supported: ['ECDH-ES'],
+    request_object_encryption_enc_values_supported: ['A256GCM', 'A128GCM'],
+  }
 }
 
 function formatAlgorithms(format: string, { sdJwtAlgorithms }: WalletMetadata): JsonObject {

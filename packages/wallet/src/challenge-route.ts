@@ -39,6 +39,7 @@ import { type AuthorizationServerCallDeps, callAuthorizationServer } from './aut
 import { refreshChallenge, requireAttestationSupport } from './client-authentication.js'
 import type { ClientInstance } from './client-instance.js'
 import type { TrustedVerifier } from './options.js'
+import { requestTrust, withRegisteredMetadata } from './request-trust.js'
 
 /** Who wants access to what, and who grants it. */
 export interface ChallengeFacts {
@@ -163,7 +164,7 @@ async function answerDemand(
   | { kind: 'answered'; response: string; facts: Readonly<Record<string, string>> }
   | Extract<RequestAnswer, { kind: 'denied' }>
 > {
-  const { request, verifier } = await authenticateDemand(facts, demand)
+  const { request, verifier } = await authenticateDemand(facts, demand, deps)
   try {
     const release = { agent: facts.client.agent, verifier, request, now: facts.now }
     const answer = await answerRequest({ ...release, audience: audienceOf(facts) }, deps)
@@ -185,6 +186,7 @@ async function answerDemand(
 async function authenticateDemand(
   facts: Conversation,
   demand: InsufficientAuthorization,
+  deps: ChallengeDeps,
 ): Promise<{ request: AuthorizationRequest; verifier: string }> {
   const received = parseIaRequest(member(demand.interaction, 'openid4vp_request'))
   if (received.kind === 'unsigned') {
@@ -194,15 +196,17 @@ async function authenticateDemand(
     // Nobody signed for a client_id: the server itself is who asks.
     return { request: received.request, verifier: facts.server.issuer }
   }
-  const { clientId, anchors } = facts.verifier
+  const { verifier } = facts
+  const { clientId } = verifier
   const expected = {
     clientId,
     audiences: [STATIC_AUDIENCE],
-    trust: { anchors },
+    trust: requestTrust(verifier, deps),
     algorithms: facts.algorithms,
     now: facts.now,
   }
-  const { request } = await verifyRequestObject(received.requestObject, expected)
+  const verified = await verifyRequestObject(received.requestObject, expected)
+  const request = withRegisteredMetadata(verified.request, verifier)
   checkIaRequest(request, { endpoint: facts.endpoint, signed: true })
   return { request, verifier: clientId }
 }

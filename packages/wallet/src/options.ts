@@ -9,7 +9,8 @@
  * @module
  */
 import { configurationError, parseHttpsUrl } from '@attache/core'
-import type { JwsAlgorithm, TrustAnchors } from '@attache/keys'
+import type { JwsAlgorithm, PublicJwk, TrustAnchors } from '@attache/keys'
+import { type ClientIdentifierPrefix, type ClientMetadata, parseClientIdentifier } from '@attache/openid4vp'
 import type { TransactionDataType } from './agree-transaction-data.js'
 import { AGENT_ID } from './vault.js'
 
@@ -49,14 +50,32 @@ export interface TrustedIssuer {
   readonly preferredGrant?: 'pre-authorized_code' | 'authorization_code'
   /** For issuers that drop the final slash of their identifier in the metadata URL. @default false */
   readonly metadataWithoutTrailingSlash?: boolean
+  /**
+   * Who opens the link of the authorization code flow: a person, or the wallet itself. It follows redirects of the
+   * authorization server's own origin and stops where a person is needed. @default 'person'
+   */
+  readonly authorization?: 'person' | 'follow'
+}
+
+/** Somebody who attests verifiers. */
+export interface VerifierAttester {
+  /** `iss` of its attestations, compared character by character. */
+  readonly issuer: string
+  readonly keys: readonly PublicJwk[]
 }
 
 /** A verifier that may be answered. */
 export interface TrustedVerifier {
   /** Full Client Identifier, prefix included: the name in policies, and what a request must carry. */
   readonly clientId: string
-  /** Anchors of the certificate chain of its requests; a client under a DID (`decentralized_identifier:`) has none. */
+  /** Anchors of the certificate chain of its requests; a client with an `x509_…` prefix has them, no other does. */
   readonly anchors?: TrustAnchors | undefined
+  /** Keys that sign the requests of a client without a prefix: it is registered here. */
+  readonly keys?: readonly PublicJwk[]
+  /** Client metadata registered here; a request of this client then brings none. @default the request's own */
+  readonly metadata?: ClientMetadata
+  /** Whose word counts for a client with the prefix `verifier_attestation`. @default nobody's */
+  readonly attesters?: readonly VerifierAttester[]
   /** Origins of the APIs it guards, such as `https://api.example`. A challenge of another origin is nobody's. */
   readonly apis: readonly string[]
   /** Issuer identifier of its authorization server. @default the origin of the called API */
@@ -90,6 +109,14 @@ export interface WalletOptions {
    * @default 'local'
    */
   readonly errorDelivery?: 'local' | 'protocol'
+  /**
+   * Requests nobody signed, of verifiers that are named by the address answers go to (`redirect_uri:`). `typed`
+   * reads parameters and objects of the right `typ`; `any` also objects without one, which OpenID4VP 1.0, section 5,
+   * forbids: for tests of peers alone. Never under the profile `haip`.
+   *
+   * @default 'refuse'
+   */
+  readonly unsignedRequests?: 'refuse' | 'typed' | 'any'
   /** Types of transaction data that a mandate may agree to. @default none: such requests are refused whole */
   readonly transactionDataTypes?: readonly TransactionDataType[]
   /** How long a refusal of one verifier counts against it, and how many are let through per window. @default 20 in 60 s */
@@ -129,10 +156,7 @@ export function checkWalletOptions(options: WalletOptions): WalletOptions {
       throw invalid(`copies of ${credentialIssuer} is not 1 to 100`)
     }
   }
-  for (const { clientId, anchors } of options.verifiers) {
-    if (anchors === undefined && !clientId.startsWith('decentralized_identifier:'))
-      throw invalid(`the verifier ${printable(clientId)} has no anchors`)
-  }
+  for (const verifier of options.verifiers) checkVerifier(verifier, options)
   for (const api of options.verifiers.flatMap(({ apis }) => apis)) {
     if (parseHttpsUrl(api)?.origin !== api) throw invalid(`the api ${printable(api)} is no https origin`)
   }
@@ -140,6 +164,40 @@ export function checkWalletOptions(options: WalletOptions): WalletOptions {
   if (redirectUri !== undefined && parseHttpsUrl(redirectUri) === undefined)
     throw invalid('the redirect URI is no https URL')
   return options
+}
+
+/** Every client has what its prefix is recognised by. */
+function checkVerifier(verifier: TrustedVerifier, options: WalletOptions): void {
+  const name = printable(verifier.clientId)
+  switch (prefixOf(verifier.clientId)) {
+    case undefined:
+      throw invalid(`the verifier ${name} has a prefix that is not supported`)
+    case 'x509_hash':
+    case 'x509_san_dns':
+      if (verifier.anchors === undefined) throw invalid(`the verifier ${name} has no anchors`)
+      return
+    case 'pre-registered':
+      if (verifier.keys === undefined || verifier.keys.length === 0)
+        throw invalid(`the verifier ${name} has no prefix and no keys`)
+      return
+    case 'verifier_attestation':
+      if (verifier.attesters === undefined || verifier.attesters.length === 0)
+        throw invalid(`the verifier ${name} has no attesters`)
+      return
+    case 'redirect_uri':
+      if ((options.unsignedRequests ?? 'refuse') === 'refuse' || options.profile === 'haip')
+        throw invalid(`the verifier ${name} signs nothing, and unsigned requests are refused`)
+      return
+    case 'decentralized_identifier':
+  }
+}
+
+function prefixOf(clientId: string): ClientIdentifierPrefix | undefined {
+  try {
+    return parseClientIdentifier(clientId, () => true).prefix
+  } catch {
+    return undefined
+  }
 }
 
 function refuseRepeated(what: string, names: readonly string[]): void {

@@ -1,10 +1,10 @@
 /**
- * Plain OpenID4VP: a request by reference, an answer by direct post. For verifiers without the challenge route.
+ * Plain OpenID4VP: a request handed in, an answer by direct post. For verifiers without the challenge route.
  *
- * Owns the resolution of the request and the delivery of the answer. Order matters: an unknown client, an
- * unlinked host or a bad signature ends before anything is sent, and before any credential is looked at.
- * Nothing is followed: neither a redirect on the way nor the redirect_uri at the end, which goes back to
- * whoever handed the request in.
+ * Owns where an answer may go, and its delivery; the request is resolved in `resolve-request.ts`. Order
+ * matters: an unknown client, an unlinked host or a bad signature ends before anything is sent, and before any
+ * credential is looked at. Nothing is followed: neither a redirect on the way nor the redirect_uri at the end,
+ * which goes back to whoever handed the request in.
  *
  * Source: OpenID4VP 1.0, sections 5.9, 5.10, 8.2, 8.3 and 14; RFC 9101, sections 5 and 6.
  *
@@ -12,7 +12,6 @@
  */
 import {
   type Clock,
-  isInternalAddress,
   isJsonObject,
   type JsonObject,
   member,
@@ -21,28 +20,26 @@ import {
   ProtocolError,
   parseHttpsUrl,
   parseJson,
-  type Random,
-  randomText,
   VerificationError,
 } from '@attache/core'
 import {
   type AuthorizationRequest,
   boundResponseUri,
-  createDidKeys,
   directPostBody,
   parseClientIdentifier,
   parseHandover,
   parseRequestUrl,
-  REQUEST_OBJECT_MEDIA_TYPE,
-  type RequestHandover,
-  requestUriFetch,
-  STATIC_AUDIENCE,
-  type VerifiedRequest,
-  verifyRequestObject,
   type WalletAnswer,
 } from '@attache/openid4vp'
 import { type AnswerDeps, answerRequest, type RequestAnswer } from './answer-request.js'
-import type { TrustedVerifier, WalletOptions } from './options.js'
+import type { TrustedVerifier } from './options.js'
+import {
+  hostsOf,
+  isInternal,
+  type ResolveDeps,
+  type ResolvedRequest,
+  resolveRequest,
+} from './resolve-request.js'
 
 /** A request that was handed in: a URL, or the members of an API's challenge. */
 export interface HandedRequest {
@@ -62,11 +59,9 @@ export interface CallingApi {
 }
 
 /** What plain presenting needs. */
-export interface PresentDeps extends AnswerDeps {
-  readonly options: WalletOptions
-  readonly fetch: OutboundFetch
+export interface PresentDeps extends AnswerDeps, ResolveDeps {
+  readonly options: AnswerDeps['options'] & ResolveDeps['options']
   readonly clock: Clock
-  readonly random: Random
 }
 
 /** What came of it. */
@@ -126,82 +121,6 @@ export async function presentByRequest(facts: HandedRequest, deps: PresentDeps):
   }
 }
 
-async function resolveRequest(
-  handover: RequestHandover,
-  facts: { readonly verifier: TrustedVerifier; readonly now: NumericDate },
-  deps: PresentDeps,
-): Promise<VerifiedRequest> {
-  if (handover.kind !== 'reference' && deps.options.profile === 'haip') {
-    throw stop('haip', 'The profile takes signed requests by request_uri alone.')
-  }
-  if (handover.kind === 'parameters') {
-    // Only the prefix redirect_uri may come unsigned, and it says nothing about who asks.
-    throw stop('invalid_request', 'Unsigned requests are not answered. Send a signed request object.')
-  }
-  const walletNonce =
-    handover.kind === 'reference' && handover.method === 'post' ? randomText(deps.random) : undefined
-  const requestObject =
-    handover.kind === 'object'
-      ? handover.requestObject
-      : await fetchRequestObject(handover, { ...facts, walletNonce }, deps)
-  return verifyRequestObject(requestObject, {
-    clientId: handover.clientId,
-    audiences: audiencesOf(handover, facts.verifier),
-    algorithms: deps.options.algorithms,
-    trust: { anchors: facts.verifier.anchors, didKey: createDidKeys(deps) },
-    now: facts.now,
-    ...(walletNonce === undefined ? {} : { walletNonce }),
-  })
-}
-
-function audiencesOf(handover: RequestHandover, verifier: TrustedVerifier): readonly string[] {
-  if (verifier.requestAudience !== 'request-uri' || handover.kind !== 'reference') return [STATIC_AUDIENCE]
-  return [STATIC_AUDIENCE, handover.requestUri]
-}
-
-async function fetchRequestObject(
-  handover: Extract<RequestHandover, { kind: 'reference' }>,
-  facts: { readonly verifier: TrustedVerifier; readonly walletNonce: string | undefined },
-  deps: PresentDeps,
-): Promise<string> {
-  const url = parseHttpsUrl(handover.requestUri)
-  const linked = url !== undefined && hostsOf(facts.verifier).includes(url.host)
-  if (url === undefined || (!linked && isInternal(url))) {
-    throw stop('request_uri_blocked', 'The request_uri is no https URL, or an internal address.')
-  }
-  if (!linked) {
-    throw stop(
-      'request_uri_unlinked',
-      'The request_uri lies on a host that is not configured for this client.',
-    )
-  }
-  const { walletNonce } = facts
-  const post =
-    walletNonce === undefined ? undefined : { walletNonce, walletMetadata: walletMetadata(deps.options) }
-  const init = { ...requestUriFetch(post), maxBytes: 65_536, contentTypes: [REQUEST_OBJECT_MEDIA_TYPE] }
-  const response = await deps.fetch(handover.requestUri, init)
-  if (response.status !== 200)
-    throw stop('request_uri_http', 'The request_uri did not answer with a request object.')
-  return response.text()
-}
-
-// An address written out; names are judged by the guarded fetch when they are resolved.
-function isInternal({ hostname }: URL): boolean {
-  const address = hostname.replace(/^\[|\]$/g, '')
-  return (/^[\d.]+$/.test(address) || address.includes(':')) && isInternalAddress(address)
-}
-
-function walletMetadata(options: WalletOptions) {
-  return {
-    formats: ['dc+sd-jwt'],
-    sdJwtAlgorithms: { issuer: options.algorithms, keyBinding: ['ES256'] },
-    clientIdPrefixes: ['x509_hash', 'x509_san_dns', 'decentralized_identifier'],
-    requestObjectAlgorithms: options.algorithms,
-    encryptionAlgorithms: ['ECDH-ES'],
-    encryptionEncs: ['A256GCM', 'A128GCM'],
-  }
-}
-
 function checkMode({ responseMode }: AuthorizationRequest, profile: 'base' | 'haip'): void {
   const accepted = profile === 'haip' ? ['direct_post.jwt'] : ['direct_post', 'direct_post.jwt']
   if (accepted.includes(responseMode)) return
@@ -210,12 +129,14 @@ function checkMode({ responseMode }: AuthorizationRequest, profile: 'base' | 'ha
 
 /** The response_uri, when its host is configured for the client or, where that counts, named by its certificate. */
 function linkedResponseUri(
-  { request, client }: VerifiedRequest,
+  { request, client }: ResolvedRequest,
   {
     verifier,
     certificateCounts,
   }: { readonly verifier: TrustedVerifier; readonly certificateCounts: boolean },
 ): string {
+  // Nobody signed: the configured identifier itself is the one address that is answered.
+  if (client === undefined) return boundResponseUri(request, undefined)
   const host = parseHttpsUrl(request.responseUri)?.host
   const configured = host !== undefined && hostsOf(verifier).includes(host)
   if (!configured && !certificateCounts) {
@@ -227,10 +148,6 @@ function linkedResponseUri(
   const { responseUris: registered } = verifier
   const exact = registered === undefined ? {} : { registered }
   return boundResponseUri(request, client, { hostLink: configured ? 'off' : 'certificate', ...exact })
-}
-
-function hostsOf(verifier: TrustedVerifier): readonly string[] {
-  return verifier.hosts ?? verifier.apis.map((api) => new URL(api).host)
 }
 
 /** @returns The redirect_uri of the verifier's answer, if it has one. */

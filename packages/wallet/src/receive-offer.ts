@@ -19,7 +19,7 @@ import { clientInstanceAt } from './client-instance.js'
 import { requestIssuanceToken } from './issuance-token.js'
 import type { WalletAgent } from './options.js'
 import { type IssuancePlan, planFromOffer } from './plan-issuance.js'
-import { readOffer } from './read-offer.js'
+import { readOffer, type TrustedOffer } from './read-offer.js'
 import { type ReceiveDeps, redeem } from './redeem-token.js'
 import { planProof } from './request-credential.js'
 
@@ -43,13 +43,7 @@ const OFFER_REMEMBERED_SECONDS = 30 * 86_400
  */
 export async function receiveOffer(facts: OfferFacts, deps: ReceiveDeps): Promise<ReceiveReply> {
   const { agent, now } = facts
-  const trusted = await readOffer(facts.offer, deps.options.issuers, deps)
-  const { plan, grant } = await planFromOffer(
-    { ...trusted, agent, profile: deps.options.profile },
-    { fetch: deps.fetch, algorithms: deps.options.algorithms, now },
-  )
-  for (const wanted of plan.wanted) planProof(wanted, deps.attester)
-
+  const { trusted, plan, grant } = await planOffer(facts, deps)
   const where = { agent: agent.id, clientId: agent.clientId, authorizationServer: plan.server.issuer }
   const preAuthorized = trusted.offer.grants?.preAuthorizedCode
   if (grant === 'authorization_code' || preAuthorized === undefined) {
@@ -77,6 +71,75 @@ export async function receiveOffer(facts: OfferFacts, deps: ReceiveDeps): Promis
       return { ...txCodeRequired(plan, preAuthorized.txCode), code: 'tx_code_wrong' }
     throw abort('tx_code_attempts', error)
   }
+}
+
+/**
+ * Starts an issuance nobody offered: the operator names issuer and credential, a login decides.
+ *
+ * @param facts.configurationIds Credential configurations of the issuer.
+ * @throws {VerificationError} A code of `ISSUANCE_ABORTS`.
+ *
+ * Source: OpenID4VCI 1.0, sections 3.4 and 5.
+ */
+export async function requestCredentials(
+  facts: {
+    readonly agent: WalletAgent
+    readonly credentialIssuer: string
+    readonly configurationIds: readonly string[]
+    readonly now: NumericDate
+  },
+  deps: ReceiveDeps,
+): Promise<ReceiveReply> {
+  const { agent, credentialIssuer, configurationIds: credentialConfigurationIds, now } = facts
+  const issuer = deps.options.issuers.find((one) => one.credentialIssuer === credentialIssuer)
+  if (issuer === undefined) throw abort('untrusted_issuer')
+  const offer = { credentialIssuer, credentialConfigurationIds }
+  const { plan } = await planTrusted({ trusted: { offer, issuer }, agent, now }, deps)
+  const where = { agent: agent.id, clientId: agent.clientId, authorizationServer: plan.server.issuer }
+  const client = await clientInstanceAt(where, deps)
+  return startAuthorization({ plan, client, issuerState: undefined, now }, deps)
+}
+
+/** What an offer will need, without using it up. */
+export interface OfferNeeds {
+  readonly issuer: string
+  readonly needs: 'nothing' | 'transaction_code' | 'authorization'
+  /** What the issuer says about the code, where it needs one. */
+  readonly description?: string
+}
+
+/**
+ * Looks at an offer: trusted, planned, and not redeemed.
+ *
+ * @throws {VerificationError} A code of `ISSUANCE_ABORTS`: nobody would receive it.
+ */
+export async function inspectOffer(facts: OfferFacts, deps: ReceiveDeps): Promise<OfferNeeds> {
+  const { trusted, plan, grant } = await planOffer(facts, deps)
+  const issuer = plan.issuer.credentialIssuer
+  const preAuthorized = trusted.offer.grants?.preAuthorizedCode
+  if (grant === 'authorization_code' || preAuthorized === undefined) return { issuer, needs: 'authorization' }
+  await offerAttempts(facts, preAuthorized.preAuthorizedCode, deps)
+  if (preAuthorized.txCode === undefined) return { issuer, needs: 'nothing' }
+  const { description } = preAuthorized.txCode
+  return { issuer, needs: 'transaction_code', ...(description === undefined ? {} : { description }) }
+}
+
+async function planOffer(facts: OfferFacts, deps: ReceiveDeps) {
+  const trusted = await readOffer(facts.offer, deps.options.issuers, deps)
+  return planTrusted({ trusted, agent: facts.agent, now: facts.now }, deps)
+}
+
+async function planTrusted(
+  facts: { readonly trusted: TrustedOffer; readonly agent: WalletAgent; readonly now: NumericDate },
+  deps: ReceiveDeps,
+) {
+  const { trusted, agent, now } = facts
+  const { plan, grant } = await planFromOffer(
+    { ...trusted, agent, profile: deps.options.profile },
+    { fetch: deps.fetch, algorithms: deps.options.algorithms, now },
+  )
+  for (const wanted of plan.wanted) planProof(wanted, deps.attester)
+  return { trusted, plan, grant }
 }
 
 type TransactionCodeInput = NonNullable<

@@ -24,7 +24,7 @@ import {
   type Store,
   VerificationError,
 } from '@attache/core'
-import type { Envelope, KeyProvider } from '@attache/keys'
+import type { DecryptionKey, Envelope, KeyProvider } from '@attache/keys'
 import type { Pdp } from '@attache/policy'
 import { createStatusResolver, trustCertificates } from '@attache/status-list'
 import { abort } from './abort.js'
@@ -34,6 +34,7 @@ import { finishAuthorization } from './authorization-code.js'
 import { type AuthorizeCallDeps, authorizeCall, noteNonce } from './authorize-call.js'
 import { createAttestations } from './client-instance.js'
 import { createExplanations, type Decision, type RecordedDecision } from './explanations.js'
+import { followAuthorization } from './follow-authorization.js'
 import { createHeldCredentials } from './held-credentials.js'
 import { createKillSwitch } from './kill-switch.js'
 import { createBackoff, type MaintainDeps, maintainAgent } from './maintain.js'
@@ -41,7 +42,7 @@ import { checkWalletOptions, type WalletAgent, type WalletOptions } from './opti
 import { createOwnStatus, type ReadStatus } from './own-status.js'
 import { createPendingIssuances } from './pending-issuance.js'
 import { presentByRequest } from './present-by-request.js'
-import { receiveOffer } from './receive-offer.js'
+import { inspectOffer, type OfferNeeds, receiveOffer, requestCredentials } from './receive-offer.js'
 import { createRefusalLimit } from './refusal-limit.js'
 import { renewalTime } from './renew-credential.js'
 import { createSealedKeys } from './sealed-keys.js'
@@ -63,6 +64,8 @@ export interface WalletDeps {
   readonly attester: Attester
   /** Key provider of an agent. @default keys sealed in the store */
   readonly keysOf?: (agent: string) => KeyProvider
+  /** Keys that verifiers may encrypt their request objects to. @default none: such an object is refused */
+  readonly requestKeys?: readonly DecryptionKey[]
 }
 
 /** One agent's wallet, as the operator sees it. */
@@ -82,6 +85,13 @@ export interface Wallet {
   noteNonce(agent: string, report: NonceReport): void
   /** The operator hands in an offer. Never rejects for what the issuer or the offer did wrong. */
   receive(agent: string, offer: string, txCode?: string): Promise<ReceiveReply>
+  /** Looks at an offer without using it up. Never rejects for what the issuer or the offer did wrong. */
+  inspectOffer(
+    agent: string,
+    offer: string,
+  ): Promise<OfferNeeds | Extract<ReceiveReply, { outcome: 'refused' }>>
+  /** The operator asks for credentials that nobody offered; a login decides. */
+  request(agent: string, credentialIssuer: string, configurationIds: readonly string[]): Promise<ReceiveReply>
   /** The operator hands back where the browser was sent after a login. */
   finishAuthorization(agent: string, url: string): Promise<ReceiveReply>
   /** The operator hands in a request for a presentation, or a host one that came from an API. */
@@ -125,7 +135,22 @@ export function createWallet(given: WalletOptions, deps: WalletDeps): Wallet {
     authorize: (id, question) => authorizeCall({ agent: agentOf(id), question, now: deps.clock() }, all),
     noteNonce: (id, report) => noteNonce(agentOf(id).id, report, all),
     receive: (id, offer, txCode) =>
-      receiving(id, all, (now) => receiveOffer({ agent: agentOf(id), offer, txCode, now }, all)),
+      receiving(id, all, async (now) => {
+        const agent = agentOf(id)
+        return followAuthorization(
+          await receiveOffer({ agent, offer, txCode, now }, all),
+          { agent, now },
+          all,
+        )
+      }),
+    inspectOffer: (id, offer) =>
+      receiving(id, all, (now) => inspectOffer({ agent: agentOf(id), offer, now }, all)),
+    request: (id, credentialIssuer, configurationIds) =>
+      receiving(id, all, async (now) => {
+        const agent = agentOf(id)
+        const wanted = { agent, credentialIssuer, configurationIds, now }
+        return followAuthorization(await requestCredentials(wanted, all), { agent, now }, all)
+      }),
     finishAuthorization: (id, url) =>
       receiving(id, all, (now) => finishAuthorization({ agent: agentOf(id), url, now }, all)),
     present: (id, request) => presenting(agentOf(id), request, all),
@@ -198,15 +223,17 @@ function statusReader(options: WalletOptions, deps: WalletDeps): ReadStatus {
   }
 }
 
-async function receiving(
+async function receiving<Reply extends ReceiveReply | OfferNeeds>(
   id: string,
   deps: AllDeps,
-  work: (now: NumericDate) => Promise<ReceiveReply>,
-): Promise<ReceiveReply> {
+  work: (now: NumericDate) => Promise<Reply>,
+): Promise<Reply | Extract<ReceiveReply, { outcome: 'refused' }>> {
   const now = deps.clock()
   try {
     if (await deps.killSwitch.isStopped(id)) throw abort('agent_stopped')
     const reply = await work(now)
+    // Only looked at: nothing was decided that could be explained.
+    if ('needs' in reply) return reply
     const facts = reply.outcome === 'stored' ? { issuer: reply.issuer, vct: reply.vct } : {}
     await deps.explanations.record(
       {
