@@ -12,14 +12,7 @@
  */
 import { type JsonObject, type NumericDate, ProtocolError } from '@attache/core'
 import type { KeyProvider } from '@attache/keys'
-import {
-  type AuthorizationRequest,
-  type DcqlCredential,
-  type DcqlQuery,
-  type DcqlSelection,
-  matchDcqlQuery,
-  type VpToken,
-} from '@attache/openid4vp'
+import type { AuthorizationRequest, DcqlQuery, VpToken } from '@attache/openid4vp'
 import type { Pdp } from '@attache/policy'
 import { presentSdJwtVc } from '@attache/sd-jwt'
 import {
@@ -28,8 +21,8 @@ import {
   readTransactionData,
   type TransactionDataType,
 } from './agree-transaction-data.js'
+import { type Chosen, choose } from './choose-credentials.js'
 import { claimName, decideOnDisclosures, decideOnQuery, type ReleaseFacts } from './decide-release.js'
-import { type HeldCredential, isUsable } from './held-credential.js'
 import type { HeldCredentials } from './held-credentials.js'
 import type { OwnStatus } from './own-status.js'
 
@@ -117,12 +110,6 @@ export async function answerRequest(facts: RequestFacts, deps: AnswerDeps): Prom
   return { kind: 'presented', vpToken, facts: disclosureFacts(choice) }
 }
 
-/** A credential chosen for one credential query. */
-interface Chosen {
-  readonly selection: DcqlSelection
-  readonly held: HeldCredential
-}
-
 function requireSupported(request: AuthorizationRequest): DcqlQuery {
   if (request.dcqlQuery === undefined) {
     throw new ProtocolError('invalid_scope', 'No presentation is defined for this scope. Send a dcql_query.')
@@ -138,50 +125,6 @@ function requireSupported(request: AuthorizationRequest): DcqlQuery {
     throw new ProtocolError('vp_formats_not_supported', 'This wallet presents dc+sd-jwt with ES256 alone.')
   }
   return request.dcqlQuery
-}
-
-/** Chooses until every chosen credential is known to be good; one that is not is passed over. */
-async function choose(
-  facts: RequestFacts,
-  query: DcqlQuery,
-  deps: AnswerDeps,
-): Promise<readonly Chosen[] | undefined> {
-  let candidates = (await deps.held.list(facts.agent)).filter((held) => isUsable(held, facts.now))
-  for (;;) {
-    const match = matchDcqlQuery(query, candidates.map(asDcqlCredential))
-    if (!match.satisfied) return undefined
-    const byId = new Map(candidates.map((held) => [held.id, held]))
-    const chosen = match.selections.flatMap((selection) => {
-      const held = byId.get(selection.credentialId)
-      return held === undefined ? [] : [{ selection, held }]
-    })
-    const bad = new Set<string>()
-    for (const { held } of chosen) {
-      if (!(await isGood(facts, held, deps))) bad.add(held.id)
-    }
-    if (bad.size === 0) return chosen
-    candidates = candidates.filter(({ id }) => !bad.has(id))
-  }
-}
-
-// A verifier would refuse a revoked credential; showing it first would only tell who still carries it.
-async function isGood(facts: RequestFacts, held: HeldCredential, deps: AnswerDeps): Promise<boolean> {
-  if ((await deps.held.copiesLeft(facts.agent, held)) === 0) return false
-  const state = await deps.status.stateOf(held, facts.now)
-  if (state !== 'unreachable') await deps.held.noteState(facts.agent, held, state)
-  // Where the list cannot be had, the verifier decides: it asks the same list, and its word counts.
-  return state === 'active' || state === 'unreachable'
-}
-
-function asDcqlCredential(held: HeldCredential): DcqlCredential {
-  return {
-    id: held.id,
-    format: 'dc+sd-jwt',
-    vct: held.vct,
-    claims: held.copies[0]?.claims ?? {},
-    holderBound: held.copies[0]?.keyRef !== undefined,
-    authorityKeyIds: held.authorityKeyIds,
-  }
 }
 
 interface AgreedFacts extends RequestFacts {

@@ -43,10 +43,36 @@ export interface HeldCredential {
   readonly copies: readonly CredentialCopy[]
   /** Whether a copy may be shown more than once. */
   readonly use: 'once' | 'reuse'
-  /** What the status list said last. */
+  /** What the status list said last; `unverified`: it was never reached. */
   readonly state: 'active' | 'suspended' | 'revoked' | 'unverified'
+  /** When the status list said so; absent where it was never reached, or before this was written down. */
+  readonly lookedAt?: NumericDate | undefined
   /** What a later issuance without a person needs. */
   readonly renewal?: RenewalGrant | undefined
+}
+
+/**
+ * A credential without what is in it: enough to choose it, to renew it in time and to show it to the operator.
+ * Cards stay in memory; claims, copies and tokens do not.
+ */
+export interface CredentialCard
+  extends Pick<
+    HeldCredential,
+    | 'id'
+    | 'credentialIssuer'
+    | 'configurationId'
+    | 'vct'
+    | 'receivedAt'
+    | 'expiresAt'
+    | 'use'
+    | 'state'
+    | 'lookedAt'
+  > {
+  readonly copyIds: readonly string[]
+  /** Whether a status list speaks of it. */
+  readonly hasStatus: boolean
+  /** Whether it can be had again without a person. */
+  readonly renewable: boolean
 }
 
 /** A refresh token, and where it counts. */
@@ -90,6 +116,7 @@ const recordSchema = z.object({
   copies: z.array(copySchema),
   use: z.enum(['once', 'reuse']),
   state: z.enum(['active', 'suspended', 'revoked', 'unverified']),
+  lookedAt: z.number().optional(),
   renewal: z
     .object({
       authorizationServer: text,
@@ -118,14 +145,25 @@ export function parseHeldCredential(value: JsonValue): HeldCredential {
   return held
 }
 
+/** The card of a credential. */
+export function cardOf(held: HeldCredential): CredentialCard {
+  const { id, credentialIssuer, configurationId, vct, receivedAt, expiresAt, use, state, lookedAt } = held
+  return {
+    ...{ id, credentialIssuer, configurationId, vct, receivedAt, expiresAt, use, state, lookedAt },
+    copyIds: held.copies.map((copy) => copy.id),
+    hasStatus: held.copies.some(({ status }) => status !== undefined),
+    renewable: held.renewal !== undefined,
+  }
+}
+
 /** @returns Whether the credential can be shown at all at this time. */
-export function isUsable(held: HeldCredential, now: NumericDate): boolean {
+export function isUsable(held: CredentialCard, now: NumericDate): boolean {
   const valid = held.expiresAt === undefined || held.expiresAt > now
   return valid && (held.state === 'active' || held.state === 'unverified')
 }
 
 /** The order in which credentials are offered to a query: valid longest first, then the oldest. */
-export function byPreference(a: HeldCredential, b: HeldCredential): number {
+export function byPreference(a: CredentialCard, b: CredentialCard): number {
   const expiry = (b.expiresAt ?? Number.MAX_SAFE_INTEGER) - (a.expiresAt ?? Number.MAX_SAFE_INTEGER)
   return expiry || a.receivedAt - b.receivedAt || (a.id < b.id ? -1 : 1)
 }

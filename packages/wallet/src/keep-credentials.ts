@@ -8,11 +8,11 @@
  *
  * @module
  */
-import { type Log, type NumericDate, type Random, randomId, type StoreStep } from '@attache/core'
+import { type Log, type NumericDate, type Random, randomId } from '@attache/core'
 import type { JwsAlgorithm, KeyProvider } from '@attache/keys'
 import type { CredentialResponse } from '@attache/openid4vci'
 import type { ClientInstance } from './client-instance.js'
-import type { HeldCredential } from './held-credential.js'
+import type { CredentialCard, HeldCredential } from './held-credential.js'
 import type { HeldCredentials } from './held-credentials.js'
 import type { IssuanceToken } from './issuance-token.js'
 import { notifyIssuer } from './notify-issuer.js'
@@ -171,15 +171,15 @@ export async function keepResponse(
     copies: verified.copies,
     use: plan.issuer.use ?? 'reuse',
     state: verified.state,
+    ...(verified.lookedAt === undefined ? {} : { lookedAt: verified.lookedAt }),
     renewal: renewalOf(facts, wanted.id),
   }
   const older = await olderOnes(held, plan.agent.id, deps)
-  const steps: StoreStep[] = [await deps.held.storing(plan.agent.id, held)]
-  for (const { id } of older) steps.push(deps.held.removing(plan.agent.id, id))
-  if (facts.pending.stage === 'deferred') steps.push(deps.pendings.removing(facts.pending))
-  await deps.pendings.commit(steps)
+  const replaced = await keysOfOlder(older, plan.agent.id, deps)
+  const steps = facts.pending.stage === 'deferred' ? [deps.pendings.removing(facts.pending)] : []
+  await deps.held.keep(plan.agent.id, held, { removing: older.map(({ id }) => id), steps })
 
-  await destroyUnused({ held, keys, older }, deps.keysOf(plan.agent.id))
+  await destroyUnused({ held, keys, replaced }, deps.keysOf(plan.agent.id))
   await notifyIssuer({ ...notification, event: 'credential_accepted' }, deps)
   return { kind: 'stored', held, notes: verified.claimedIssuerDiffers ? ['claimed_issuer_differs'] : [] }
 }
@@ -204,8 +204,8 @@ async function olderOnes(
   held: HeldCredential,
   agent: string,
   deps: KeepDeps,
-): Promise<readonly HeldCredential[]> {
-  const all = await deps.held.list(agent)
+): Promise<readonly CredentialCard[]> {
+  const all = await deps.held.cards(agent)
   return all.filter(
     ({ id, credentialIssuer, configurationId }) =>
       id !== held.id &&
@@ -214,20 +214,28 @@ async function olderOnes(
   )
 }
 
+async function keysOfOlder(
+  older: readonly CredentialCard[],
+  agent: string,
+  deps: KeepDeps,
+): Promise<readonly string[]> {
+  const opened = await Promise.all(older.map(({ id }) => deps.held.open(agent, id)))
+  return opened.flatMap((held) => held?.copies ?? []).flatMap(({ keyRef }) => keyRef ?? [])
+}
+
 async function destroyUnused(
   {
     held,
     keys,
-    older,
+    replaced,
   }: {
     readonly held: HeldCredential
     readonly keys: readonly ProvenKey[]
-    readonly older: readonly HeldCredential[]
+    readonly replaced: readonly string[]
   },
   provider: KeyProvider,
 ): Promise<void> {
   const used = new Set(held.copies.map(({ keyRef }) => keyRef))
   const unused = keys.map(({ ref }) => ref).filter((ref) => !used.has(ref))
-  const replaced = older.flatMap(({ copies }) => copies.flatMap(({ keyRef }) => keyRef ?? []))
   await Promise.all([...unused, ...replaced].map((ref) => provider.destroy(ref)))
 }

@@ -11,8 +11,9 @@
 import { type NumericDate, ProtocolError, VerificationError } from '@attache/core'
 import { isDue, resumeIssuance } from './deferred-issuance.js'
 import type { Explanations } from './explanations.js'
-import type { HeldCredential } from './held-credential.js'
+import type { CredentialCard } from './held-credential.js'
 import type { KillSwitch } from './kill-switch.js'
+import { lookAround } from './look-at-status.js'
 import type { WalletAgent } from './options.js'
 import type { ReceiveDeps } from './redeem-token.js'
 import { backoffSeconds, isLow, renewalTime, renewCredential } from './renew-credential.js'
@@ -61,29 +62,30 @@ export async function maintainAgent(
       deps,
     )
   }
-  for (const held of await deps.held.list(agent.id)) {
-    if (await isToBeRenewed({ agent, held, now }, deps)) {
-      await attempt(
-        { ...facts, id: held.id, event: 'renew' },
-        () => renewCredential({ agent, held, now }, deps),
-        deps,
-      )
+  for (const card of await deps.held.cards(agent.id)) {
+    if (!(await isToBeRenewed({ agent, card, now }, deps))) continue
+    const renew = async () => {
+      const held = await deps.held.open(agent.id, card.id)
+      // Another one took its place meanwhile.
+      if (held !== undefined) await renewCredential({ agent, held, now }, deps)
     }
+    await attempt({ ...facts, id: card.id, event: 'renew' }, renew, deps)
   }
+  await lookAround({ agent: agent.id, now }, deps)
 }
 
 async function isToBeRenewed(
   {
     agent,
-    held,
+    card,
     now,
-  }: { readonly agent: WalletAgent; readonly held: HeldCredential; readonly now: NumericDate },
+  }: { readonly agent: WalletAgent; readonly card: CredentialCard; readonly now: NumericDate },
   deps: MaintainDeps,
 ): Promise<boolean> {
-  if (held.state === 'revoked') return false
-  const time = renewalTime(held)
+  if (card.state === 'revoked') return false
+  const time = renewalTime(card)
   if (time !== undefined && time <= now) return true
-  return isLow(held, await deps.held.copiesLeft(agent.id, held))
+  return isLow(card, await deps.held.copiesLeft(agent.id, card))
 }
 
 async function attempt(

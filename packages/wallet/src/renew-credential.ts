@@ -14,7 +14,7 @@ import { sha256 } from '@attache/keys'
 import { abort } from './abort.js'
 import { clientInstanceAt } from './client-instance.js'
 import { discoverIssuer, fetchServer } from './discover-issuer.js'
-import type { HeldCredential } from './held-credential.js'
+import type { CredentialCard, HeldCredential } from './held-credential.js'
 import { requestIssuanceToken } from './issuance-token.js'
 import type { WalletAgent } from './options.js'
 import { checkPlan, type IssuancePlan, wantedConfigurations } from './plan-issuance.js'
@@ -32,17 +32,17 @@ const MOST_BACKOFF_SECONDS = 6 * 3600
  *
  * @returns `undefined` for one that never ends or cannot be renewed.
  */
-export function renewalTime(held: HeldCredential): NumericDate | undefined {
-  if (held.renewal === undefined || held.expiresAt === undefined) return undefined
+export function renewalTime(held: CredentialCard): NumericDate | undefined {
+  if (!held.renewable || held.expiresAt === undefined) return undefined
   const window = Math.floor((held.expiresAt - held.receivedAt) * RENEWAL_SHARE)
   // Spread over the first half of the window, by the credential's own id: the same after every restart.
   return held.expiresAt - window + Math.floor((window / 2) * spread(held.id))
 }
 
 /** Whether a set of copies for single use is to be topped up. */
-export function isLow(held: HeldCredential, copiesLeft: number): boolean {
-  if (held.use !== 'once' || held.renewal === undefined) return false
-  return copiesLeft <= Math.floor(held.copies.length * LOW_WATER_SHARE)
+export function isLow(held: CredentialCard, copiesLeft: number): boolean {
+  if (held.use !== 'once' || !held.renewable) return false
+  return copiesLeft <= Math.floor(held.copyIds.length * LOW_WATER_SHARE)
 }
 
 /**
@@ -108,7 +108,8 @@ async function keepRotatedToken(
 ): Promise<void> {
   const { renewal } = held
   if (refreshToken === undefined || renewal === undefined || refreshToken === renewal.refreshToken) return
-  await deps.pendings.commit([
-    await deps.held.storing(agent.id, { ...held, renewal: { ...renewal, refreshToken } }),
-  ])
+  await deps.held.alter(agent.id, held.id, (current) => ({
+    ...current,
+    renewal: { ...renewal, refreshToken },
+  }))
 }

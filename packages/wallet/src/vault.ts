@@ -2,8 +2,9 @@
  * The vault: sealed records of each agent in the store.
  *
  * Owns the store keys of the wallet and that no record reaches the store unsealed. A record is sealed for its
- * store key, which names tenant, kind, agent and id: moved to another agent, it does not open. A caller names
- * the agent on every call; a prefix of one agent never lists a record of another.
+ * store key, which names tenant, kind, agent and id, and for its count where it has one: moved to another agent
+ * or given another count, it does not open. Which count is the newest, the ledger knows (`ledger.ts`). A caller
+ * names the agent on every call; a prefix of one agent never lists a record of another.
  *
  * Source: threat model, rows 16, 21 and 28.
  *
@@ -22,7 +23,15 @@ import {
 import type { Envelope } from '@attache/keys'
 
 /** What the wallet keeps, one kind per shape. */
-export type RecordKind = 'credential' | 'key' | 'client' | 'token' | 'pending' | 'explanation' | 'switch'
+export type RecordKind =
+  | 'credential'
+  | 'key'
+  | 'client'
+  | 'token'
+  | 'pending'
+  | 'explanation'
+  | 'switch'
+  | 'ledger'
 
 /** Where a record lies, within one tenant. */
 export interface Where {
@@ -37,17 +46,21 @@ export interface VaultRecord {
   readonly id: string
   readonly content: JsonValue
   readonly version: string
+  /** What the record was sealed with; 0 for a record that is not counted, and for all of the first release. */
+  readonly count: number
 }
 
 /** Reads and writes sealed records. */
 export interface Vault {
   read(where: Where): Promise<VaultRecord | undefined>
+  /** The version in the store, without opening the record. */
+  versionOf(where: Where): Promise<string | undefined>
   /** Every record of one agent and kind, by id. */
   list(agent: string, kind: RecordKind, limit?: number): Promise<readonly VaultRecord[]>
   /** A step that writes, for a commit; with `version` only when nobody moved meanwhile. */
   writing(where: Where, content: JsonValue, options?: WriteOptions): Promise<StoreStep>
   /** A step that writes when nothing is there. */
-  creating(where: Where, content: JsonValue, expiresAt?: number): Promise<StoreStep>
+  creating(where: Where, content: JsonValue, options?: Pick<WriteOptions, 'count'>): Promise<StoreStep>
   /** A step that removes. */
   removing(where: Where): StoreStep
   /** Does all steps or none; durable when resolved. */
@@ -65,6 +78,8 @@ export interface WriteOptions {
   readonly expiresAt?: number | undefined
   /** The version that must still be there. */
   readonly version?: string | undefined
+  /** Bound to the record beside its place. @default 0, not counted */
+  readonly count?: number | undefined
 }
 
 /** Which names an agent may have: one segment of a store key, safe in a path and in a log. */
@@ -78,6 +93,7 @@ const KINDS: readonly RecordKind[] = [
   'pending',
   'explanation',
   'switch',
+  'ledger',
 ]
 const PAGE = 500
 
@@ -98,28 +114,31 @@ export function createVault(
   }
   const open = async (id: string, key: string, stored: { value: JsonValue; version: string }) => ({
     id,
-    content: await envelope.open(stored.value, key),
+    content: await envelope.open(stored.value, sealedFor(key, countOf(stored.value))),
     version: stored.version,
+    count: countOf(stored.value),
   })
+  const seal = async (key: string, content: JsonValue, { expiresAt, count = 0 }: WriteOptions) =>
+    withClear(await envelope.seal(content, sealedFor(key, count)), { expiresAt, count })
   return {
     async read(where) {
       const stored = await store.get(keyOf(where))
       return stored && open(where.id, keyOf(where), stored)
     },
+    versionOf: async (where) => (await store.get(keyOf(where)))?.version,
     async list(agent, kind, limit) {
       const entries = await listAll(store, keyOf({ agent, kind, id: '' }), limit)
       return Promise.all(entries.map(({ id, key, stored }) => open(id, key, stored)))
     },
-    async writing(where, content, { expiresAt, version } = {}) {
+    async writing(where, content, options = {}) {
       const key = keyOf(where)
-      const value = withExpiry(await envelope.seal(content, key), expiresAt)
-      const entry = { key, value, ...expiry(expiresAt) }
+      const { version, expiresAt } = options
+      const entry = { key, value: await seal(key, content, options), ...expiry(expiresAt) }
       return version === undefined ? { op: 'put', ...entry } : { op: 'replace', version, ...entry }
     },
-    async creating(where, content, expiresAt) {
+    async creating(where, content, options = {}) {
       const key = keyOf(where)
-      const value = withExpiry(await envelope.seal(content, key), expiresAt)
-      return { op: 'putIfAbsent', key, value, ...expiry(expiresAt) }
+      return { op: 'putIfAbsent', key, value: await seal(key, content, options) }
     },
     removing: (where) => ({ op: 'remove', key: keyOf(where) }),
     commit: (steps) => store.commit(steps),
@@ -130,11 +149,11 @@ export function createVault(
       let rewritten = 0
       for (const kind of KINDS) {
         for (const { key, stored } of await listAll(store, keyOf({ agent, kind, id: '' }))) {
-          const value = await envelope.rewrap(stored.value, key)
-          const expiresAt = expiryOf(stored.value)
+          const [expiresAt, count] = [expiryOf(stored.value), countOf(stored.value)]
+          const value = await envelope.rewrap(stored.value, sealedFor(key, count))
           if (masterKeyOf(value) === masterKeyOf(stored.value)) continue
-          if (await store.replace(key, stored.version, withExpiry(value, expiresAt), expiresAt))
-            rewritten += 1
+          const kept = withClear(value, { expiresAt, count })
+          if (await store.replace(key, stored.version, kept, expiresAt)) rewritten += 1
         }
       }
       return rewritten
@@ -155,9 +174,23 @@ async function listAll(store: Store, prefix: string, limit = Number.POSITIVE_INF
   }
 }
 
+// A line break is in no store key: no record of one place passes as a counted one of another.
+function sealedFor(key: string, count: number): string {
+  return count === 0 ? key : `${key}\n${count}`
+}
+
 // The store tells nobody when an entry ends; a record that is wrapped anew must end when it did before.
-function withExpiry(value: JsonObject, expiresAt: number | undefined): JsonObject {
-  return expiresAt === undefined ? value : { ...value, e: expiresAt }
+function withClear(value: JsonObject, { expiresAt, count = 0 }: WriteOptions): JsonObject {
+  return {
+    ...value,
+    ...(expiresAt === undefined ? {} : { e: expiresAt }),
+    ...(count === 0 ? {} : { n: count }),
+  }
+}
+
+function countOf(value: JsonValue): number {
+  const count = isJsonObject(value) ? member(value, 'n') : undefined
+  return typeof count === 'number' ? count : 0
 }
 
 function expiryOf(value: JsonValue): number | undefined {

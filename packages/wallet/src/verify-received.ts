@@ -53,6 +53,8 @@ export interface ReceivedCopies {
   readonly authorityKeyIds: readonly string[]
   readonly expiresAt?: NumericDate | undefined
   readonly state: 'active' | 'unverified'
+  /** When a status list said `active`. */
+  readonly lookedAt?: NumericDate
   /** The `iss` in the credential is another identifier than the issuer's. */
   readonly claimedIssuerDiffers: boolean
 }
@@ -95,6 +97,9 @@ export async function verifyReceived(
     authorityKeyIds: received[0]?.chain.authorityKeyIds ?? [],
     expiresAt: ends.length === 0 ? undefined : Math.min(...ends),
     state: state === 'active' ? 'active' : 'unverified',
+    ...(state === 'active' && copies.some(({ status }) => status !== undefined)
+      ? { lookedAt: facts.now }
+      : {}),
     claimedIssuerDiffers: received.some(({ verified, chain }) => differs(verified, chain, facts)),
   }
 }

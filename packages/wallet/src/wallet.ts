@@ -37,6 +37,7 @@ import { createExplanations, type Decision, type RecordedDecision } from './expl
 import { followAuthorization } from './follow-authorization.js'
 import { createHeldCredentials } from './held-credentials.js'
 import { createKillSwitch } from './kill-switch.js'
+import { createLedger } from './ledger.js'
 import { createBackoff, type MaintainDeps, maintainAgent } from './maintain.js'
 import { checkWalletOptions, type WalletAgent, type WalletOptions } from './options.js'
 import { createOwnStatus, type ReadStatus } from './own-status.js'
@@ -181,6 +182,7 @@ type AllDeps = AuthorizeCallDeps & MaintainDeps & { readonly vault: Vault }
 
 function composeDeps(options: WalletOptions, deps: WalletDeps): AllDeps {
   const vault = createVault({ tenant: options.tenant ?? 'default' }, deps)
+  const ledger = createLedger({ vault })
   const providers = new Map<string, KeyProvider>()
   const keysOf = (agent: string): KeyProvider => {
     const known = providers.get(agent) ?? deps.keysOf?.(agent) ?? createSealedKeys(agent, { vault })
@@ -193,11 +195,11 @@ function composeDeps(options: WalletOptions, deps: WalletDeps): AllDeps {
     options,
     vault,
     keysOf,
-    held: createHeldCredentials({ vault }),
+    held: createHeldCredentials({ vault, ledger }),
     pendings: createPendingIssuances({ vault }),
     tokens: createAccessTokens({ vault }),
     explanations: createExplanations({ vault, random: deps.random, log: deps.log }),
-    killSwitch: createKillSwitch({ vault }),
+    killSwitch: createKillSwitch({ ledger }),
     refusals: createRefusalLimit({ most, windowSeconds }, deps),
     flights: createSingleFlight(),
     attestations: createAttestations(deps),
@@ -304,7 +306,7 @@ async function presenting(
 
 async function overviewOf(agent: WalletAgent, deps: AllDeps): Promise<AgentOverview> {
   const now = deps.clock()
-  const held = await deps.held.list(agent.id)
+  const held = await deps.held.cards(agent.id)
   const credentials = await Promise.all(
     held.map(async (one): Promise<CredentialStatus> => {
       const renewAt = renewalTime(one)
