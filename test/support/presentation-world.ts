@@ -54,7 +54,7 @@ import {
   STATUS_LIST_MEDIA_TYPE,
   writeStatus,
 } from '@attache/status-list'
-import { createVerifier, type Requirement, type VerifierOptions } from '@attache/verifier'
+import { createVerifier, type Requirement, type VerifierDeps, type VerifierOptions } from '@attache/verifier'
 import { createFixedClock, NOW } from './clock.js'
 import { createNetwork } from './network.js'
 import { createSeededRandom } from './random.js'
@@ -123,10 +123,11 @@ const DISCLOSABLE = ['agent', 'role', 'region', 'salary_band', 'birth_date'].map
 
 export type World = ReturnType<typeof createWorld>
 
-/** One API with its own store and clock, and an issuer that answers for its status list. */
+/** One API with its own store and clock unless given, and an issuer that answers for its status list. */
 export function createWorld(
   options: Partial<VerifierOptions> = {},
   random: Random = createSeededRandom('world'),
+  more: Partial<VerifierDeps> = {},
 ) {
   const time = createFixedClock()
   const list = createStatusList(1024, 2)
@@ -138,7 +139,7 @@ export function createWorld(
     const headers = { 'Content-Type': STATUS_LIST_MEDIA_TYPE }
     return new Response(await createStatusListToken(token, signers.issuer), { headers })
   })
-  const store = createMemoryStore(time)
+  const store = more.store ?? createMemoryStore(time)
   const lines: string[] = []
   const note = (event: string, fields: object = {}) => void lines.push(JSON.stringify({ event, ...fields }))
   const verifier = createVerifier(
@@ -158,6 +159,7 @@ export function createWorld(
       clock: time.clock,
       random,
       log: { info: note, warn: note, error: note },
+      ...more,
     },
   )
   return {

@@ -75,11 +75,35 @@ function streamed(message: IncomingMessage) {
   return { body, duplex: 'half' as const }
 }
 
-/** Sends a web response by Node. */
+/**
+ * Sends a web response by Node: whole, or as it comes where it is a stream of events.
+ *
+ * @returns When everything is sent, or the other side has gone.
+ */
 export async function sendWebResponse(from: Response, to: ServerResponse): Promise<void> {
   to.statusCode = from.status
   from.headers.forEach((value, name) => {
     to.appendHeader(name, value)
   })
+  const isStream = from.headers.get('Content-Type')?.startsWith('text/event-stream') === true
+  if (isStream && from.body !== null) return sendEvents(from.body.getReader(), to)
   to.end(Buffer.from(await from.arrayBuffer()))
+}
+
+// Who went away must not be followed on: the source is told at once.
+async function sendEvents(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  to: ServerResponse,
+): Promise<void> {
+  const gone = new Promise<void>((resolve) => {
+    to.once('close', resolve)
+  })
+  void gone.then(() => reader.cancel()).catch(() => undefined)
+  to.flushHeaders()
+  for (;;) {
+    const { value } = await reader.read()
+    if (value === undefined) break
+    if (!to.write(value)) await Promise.race([gone, new Promise((resolve) => to.once('drain', resolve))])
+  }
+  to.end()
 }

@@ -8,7 +8,13 @@
  * @module
  */
 import { createDecryptionKey, type DecryptionKey } from '@attache/keys'
-import type { AuthorizationRequest, ClientMetadata, ResponseEnc } from '@attache/openid4vp'
+import {
+  type AuthorizationRequest,
+  type ClientMetadata,
+  type ResponseEnc,
+  requestUrlByReference,
+  requestUrlByValue,
+} from '@attache/openid4vp'
 import type { Settings } from './settings.js'
 import type { Requested } from './transaction.js'
 
@@ -55,17 +61,48 @@ export function transactionRequest(
   }
 }
 
-// A browser brings a fragment to the page it is sent to; that page posts it to the same endpoint.
 function answerAddress(
-  { responseMode, returnUri }: Requested,
+  transaction: Requested,
   handle: string,
   settings: Settings,
 ): Pick<AuthorizationRequest, 'responseUri' | 'redirectUri'> {
-  if (responseMode !== 'fragment') return { responseUri: responseUri(handle, settings) }
-  return { redirectUri: returnUri ?? `${settings.origin}${settings.endpoints.done}` }
+  if (transaction.responseMode !== 'fragment') return { responseUri: responseUri(handle, settings) }
+  return { redirectUri: fragmentUri(transaction, settings) }
+}
+
+/** Where a browser brings a fragment: our page, or one of the API's own; either posts it to the response endpoint. */
+export function fragmentUri(
+  { redirectUri, returnUri }: Pick<Requested, 'redirectUri' | 'returnUri'>,
+  { origin, endpoints }: Settings,
+): string {
+  return redirectUri ?? returnUri ?? `${origin}${endpoints.done}`
 }
 
 /** Where the answer to a transaction goes. */
 export function responseUri(handle: string, { origin, endpoints }: Settings): string {
   return `${origin}${endpoints.response}/${handle}`
+}
+
+/** Where the request of a transaction is fetched. */
+export function requestUriOf(handle: string, { origin, endpoints }: Settings): string {
+  return `${origin}${endpoints.request}/${handle}`
+}
+
+/**
+ * The URL that hands a transaction's request to a wallet; a request of the prefix `redirect_uri` travels in it whole.
+ *
+ * @param to.base Where the wallet listens.
+ *
+ * Source: OpenID4VP 1.0, sections 5.4 and 5.9.3.
+ */
+export function requestUrl(
+  transaction: Requested,
+  to: { readonly handle: string; readonly base: string },
+  settings: Settings,
+): string {
+  const { clientId, method } = transaction
+  if (clientId.startsWith('redirect_uri:')) {
+    return requestUrlByValue(to.base, transactionRequest(transaction, to.handle, settings))
+  }
+  return requestUrlByReference(to.base, { clientId, requestUri: requestUriOf(to.handle, settings), method })
 }

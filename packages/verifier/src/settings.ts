@@ -12,6 +12,7 @@ import { type JwsAlgorithm, parseAlgorithms, type Signer } from '@attache/keys'
 import type { TrustedAttester } from '@attache/oauth'
 import { parseClientIdentifier, x509HashClientIdentifier } from '@attache/openid4vp'
 import type { TrustedIssuer } from './issuer-trust.js'
+import type { PresentationPage } from './presentation-page.js'
 import type { TrustedCertificateField } from './shown-certificate.js'
 import { refuseUnsafeAnchors } from './unsafe-anchors.js'
 
@@ -30,6 +31,8 @@ export interface VerifierOptions {
   readonly walletAttesters?: readonly TrustedAttester[]
   /** Scopes that stand for a fixed DCQL query in plain requests; wallets must know them too. @default none */
   readonly presentationScopes?: Readonly<Record<string, JsonObject>>
+  /** Pages on which people present, by name: `<path>/present/<name>`. @default none */
+  readonly pages?: Readonly<Record<string, PresentationPage>>
   /** `haip` adds the rules of the High Assurance Interoperability Profile 1.0. @default base */
   readonly profile?: 'base' | 'haip'
   /** Attested clients that may use the challenge route. @default any */
@@ -86,6 +89,7 @@ export interface Settings {
   readonly keyBinding: 'required' | 'not-required'
   readonly walletAttesters: readonly TrustedAttester[]
   readonly presentationScopes: Readonly<Record<string, JsonObject>>
+  readonly pages: Readonly<Record<string, PresentationPage>>
   readonly profile: 'base' | 'haip'
   readonly allowedClients: 'any' | readonly string[]
   readonly onlyChallengeEndpointOfOrigin: boolean
@@ -106,6 +110,10 @@ export interface Endpoints {
   readonly result: string
   readonly done: string
   readonly redeem: string
+  /** Where people present; below it a page's name. */
+  readonly present: string
+  /** Where a browser brings a fragment. */
+  readonly fragment: string
 }
 
 /** All in seconds. */
@@ -147,6 +155,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
     keyBinding,
     walletAttesters: options.walletAttesters ?? [],
     presentationScopes: options.presentationScopes ?? {},
+    pages: options.pages ?? {},
     profile: options.profile ?? 'base',
     allowedClients: options.allowedClients ?? 'any',
     onlyChallengeEndpointOfOrigin: options.onlyChallengeEndpointOfOrigin ?? true,
@@ -162,6 +171,8 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
       result: `${path}/result`,
       done: `${path}/done`,
       redeem: `${path}/redeem`,
+      present: `${path}/present`,
+      fragment: `${path}/fragment`,
     },
     lifetimes: {
       token: seconds(options.tokenLifetimeSeconds ?? 300, 'tokenLifetimeSeconds', 300),

@@ -20,11 +20,15 @@ import {
   checkRequestReference,
   encodeAuthorizationRequest,
   encodeTransactionData,
-  requestUrlByReference,
-  requestUrlByValue,
   x509HashClientIdentifier,
 } from '@attache/openid4vp'
-import { responseUri, transactionRequest } from './presentation-request.js'
+import {
+  fragmentUri,
+  requestUriOf,
+  requestUrl,
+  responseUri,
+  transactionRequest,
+} from './presentation-request.js'
 import { readOwnQuery } from './requirement.js'
 import type { Settings } from './settings.js'
 import {
@@ -45,7 +49,8 @@ export interface TransactionOptions {
   readonly transactionData?: readonly JsonObject[]
   /**
    * How the answer comes. With `fragment` a browser brings it to `returnUri`, whose page posts the fragment to
-   * `responseUri` and nothing from its query. @default `direct_post.jwt`
+   * `responseUri` and nothing from its query; without a `returnUri`, to the verifier's own page, which does that.
+   * @default `direct_post.jwt`
    */
   readonly responseMode?: 'direct_post' | 'direct_post.jwt' | 'fragment'
   /** How the wallet fetches the request. @default `get` */
@@ -65,9 +70,11 @@ export interface TransactionOptions {
   readonly crossDevice?: boolean
 }
 
-/** What our own gate adds: a token instead of a result. */
+/** What our own rooms add: a token instead of a result, or a page that waits for it. */
 export interface GrantedTransactionOptions extends TransactionOptions {
   readonly grant?: TokenGrant
+  /** The user agent goes back to this URL with the transaction's handle as its last segment. */
+  readonly returnBelow?: string
   /** In seconds. @default the setting */
   readonly lifetimeSeconds?: number
 }
@@ -114,9 +121,10 @@ export async function startTransaction(
   const responseMode = options.responseMode ?? 'direct_post.jwt'
   const transactionId = randomText(random)
   const handle = transactionHandle(transactionId)
+  const addresses = answerAddresses({ ...options, responseMode }, handle, settings)
   const transaction: Requested = {
     state: 'requested',
-    clientId: clientIdFor(options, handle, deps),
+    clientId: clientIdFor(options, addresses.answerUri, deps),
     query,
     scope: options.scope,
     transactionData: options.transactionData?.map(encodeTransactionData),
@@ -125,7 +133,8 @@ export async function startTransaction(
     stateParameter: randomText(random),
     method: options.method ?? 'get',
     decryptionKey: responseMode === 'direct_post.jwt' ? generateDecryptionKey().privateJwk : undefined,
-    returnUri: options.crossDevice === true ? undefined : readReturnUri(options, settings),
+    returnUri: addresses.returnUri,
+    redirectUri: addresses.redirectUri,
     session: options.session === undefined ? undefined : digest('sha-256', options.session),
     expiresAt: now + (options.lifetimeSeconds ?? settings.lifetimes.transaction),
     grant: options.grant,
@@ -152,7 +161,6 @@ function handOver(
   { handle, options }: { readonly handle: string; readonly options: TransactionOptions },
   { settings, signer }: StartTransactionDeps,
 ): { readonly requestUri: string; readonly requestUrl: string } {
-  const { clientId, method } = transaction
   const unsigned = options.clientIdPrefix === 'redirect_uri'
   const request = transactionRequest(transaction, handle, settings)
   checkOutgoingRequest({
@@ -162,17 +170,16 @@ function handOver(
     profile: settings.profile,
   })
   const base = options.walletUrl ?? 'openid4vp://'
-  const requestUri = `${settings.origin}${settings.endpoints.request}/${handle}`
-  checkRequestReference(requestUri, method)
-  if (unsigned) return { requestUri, requestUrl: requestUrlByValue(base, request) }
-  return { requestUri, requestUrl: requestUrlByReference(base, { clientId, requestUri, method }) }
+  const requestUri = requestUriOf(handle, settings)
+  checkRequestReference(requestUri, transaction.method)
+  return { requestUri, requestUrl: requestUrl(transaction, { handle, base }, settings) }
 }
 
-function clientIdFor(options: TransactionOptions, handle: string, deps: StartTransactionDeps): string {
+function clientIdFor(options: TransactionOptions, answerUri: string, deps: StartTransactionDeps): string {
   const { settings, signer } = deps
   switch (options.clientIdPrefix) {
     case 'redirect_uri':
-      return `redirect_uri:${responseUri(handle, settings)}`
+      return `redirect_uri:${answerUri}`
     case 'x509_san_dns':
       return `x509_san_dns:${new URL(settings.origin).hostname}`
     case 'x509_hash':
@@ -182,7 +189,22 @@ function clientIdFor(options: TransactionOptions, handle: string, deps: StartTra
   }
 }
 
-function readReturnUri({ returnUri }: TransactionOptions, { origin, endpoints }: Settings): string {
+function answerAddresses(options: GrantedTransactionOptions, handle: string, settings: Settings) {
+  const { origin, endpoints } = settings
+  const returnUri = options.crossDevice === true ? undefined : readReturnUri(options, handle, settings)
+  if (options.responseMode !== 'fragment') {
+    return { returnUri, redirectUri: undefined, answerUri: responseUri(handle, settings) }
+  }
+  const redirectUri = options.returnUri === undefined ? `${origin}${endpoints.fragment}/${handle}` : undefined
+  return { returnUri, redirectUri, answerUri: fragmentUri({ returnUri, redirectUri }, settings) }
+}
+
+function readReturnUri(
+  { returnUri, returnBelow }: GrantedTransactionOptions,
+  handle: string,
+  { origin, endpoints }: Settings,
+): string {
+  if (returnBelow !== undefined) return `${returnBelow}/${handle}`
   if (returnUri === undefined) return `${origin}${endpoints.done}`
   if (parseHttpsUrl(returnUri) !== undefined && !returnUri.includes('#')) return returnUri
   throw configurationError('return_uri', 'The returnUri is an https URL without fragment.')

@@ -25,11 +25,13 @@ import type { KeyPool } from '@attache/keys'
 import { createTokenResponse, type ServerNonces, verifyDpopProof } from '@attache/oauth'
 import { parseRequestUriPost, REQUEST_OBJECT_MEDIA_TYPE } from '@attache/openid4vp'
 import { VERIFIER_STATUSES } from './errors.js'
+import { fragmentPage } from './fragment-page.js'
 import { encodePresentation } from './presentation.js'
 import { type ReceiveResponseDeps, receiveResponse } from './receive-response.js'
 import { redeemResult, type TransactionResult } from './redeem-result.js'
 import { redeemTransaction } from './redeem-transaction.js'
 import { type ServeRequestDeps, serveRequest } from './serve-request.js'
+import type { TransactionWatch } from './transaction-watch.js'
 
 const MOST_RESPONSE_BYTES = 262_144
 const MOST_FORM_BYTES = 65_536
@@ -43,6 +45,8 @@ export interface TransactionEndpointsDeps extends ServeRequestDeps, ReceiveRespo
   /** Keys of proofs, imported once. */
   readonly proofKeys?: KeyPool | undefined
   readonly clock: Clock
+  /** Who follows a transaction learns at once that an answer came here. */
+  readonly watch: Pick<TransactionWatch, 'wake'>
 }
 
 /** Makes the routes. */
@@ -58,6 +62,7 @@ export function transactionEndpoints(deps: TransactionEndpointsDeps): readonly R
     { method: 'GET', path: done, handle: edge('verifier.done', donePage) },
     { method: 'GET', path: redeem, handle: edge('verifier.done', donePage) },
     { method: 'POST', path: redeem, handle: edge('verifier.redeem', postRedemption(deps)) },
+    fragmentPage(deps),
   ]
 }
 
@@ -82,8 +87,12 @@ function postResponse(deps: TransactionEndpointsDeps): RouteHandler {
   return async (request, { handle = '' }) => {
     const form = await readWalletForm(request, MOST_RESPONSE_BYTES)
     const dpop = request.headers.get('DPoP')
-    const { redirectUri } = await receiveResponse({ handle, form, dpop, now: deps.clock() }, deps)
-    return json(200, redirectUri === undefined ? {} : { redirect_uri: redirectUri }, NO_STORE)
+    try {
+      const { redirectUri } = await receiveResponse({ handle, form, dpop, now: deps.clock() }, deps)
+      return json(200, redirectUri === undefined ? {} : { redirect_uri: redirectUri }, NO_STORE)
+    } finally {
+      deps.watch.wake(handle)
+    }
   }
 }
 

@@ -57,6 +57,8 @@ export interface Requested extends AnyTransaction {
   readonly decryptionKey: JsonObject | undefined
   /** Where the user agent is sent after the answer; absent across devices. */
   readonly returnUri: string | undefined
+  /** Where a browser brings a fragment; absent where that is `returnUri`. */
+  readonly redirectUri?: string | undefined
   readonly method: 'get' | 'post'
   /** Posts that could not be read; a few are borne. */
   readonly unreadable: number
@@ -94,6 +96,11 @@ export function answered(from: Requested, presentation: Presentation, code: stri
   const { session, expiresAt, grant } = from
   const responseCode = code === undefined ? undefined : digest('sha-256', code)
   return { state: 'answered', session, expiresAt, grant, presentation, responseCode }
+}
+
+/** The response code came back to the session that began: from now on the result is open to that session. */
+export function returned(from: Answered): Answered {
+  return { ...from, responseCode: undefined }
 }
 
 /** A refusal, by the wallet or by us, ends it as well. */
@@ -152,6 +159,7 @@ export function encodeTransaction(transaction: Transaction): JsonObject {
         ...(transactionData === undefined ? {} : { transactionData }),
         ...(decryptionKey === undefined ? {} : { decryptionKey }),
         ...(returnUri === undefined ? {} : { returnUri }),
+        ...(transaction.redirectUri === undefined ? {} : { redirectUri: transaction.redirectUri }),
       }
     }
   }
@@ -223,6 +231,7 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
     method: member(value, 'method') === 'post' ? 'post' : 'get',
     decryptionKey: isJsonObject(decryptionKey) ? decryptionKey : undefined,
     returnUri: optionalText(value, 'returnUri'),
+    redirectUri: optionalText(value, 'redirectUri'),
   }
 }
 

@@ -21,6 +21,9 @@ import { type Explanation, readExplanation } from './explanation.js'
 import { createGate, type Gate } from './gate.js'
 import { createIssuerTrust } from './issuer-trust.js'
 import { metadataEndpoints } from './metadata-endpoints.js'
+import { pageEndpoints } from './page-endpoints.js'
+import type { DrawQr } from './presentation-page.js'
+import { readPages } from './read-pages.js'
 import { type ResultRequest, redeemResult, type TransactionResult } from './redeem-result.js'
 import {
   checkPresentationScopes,
@@ -32,6 +35,7 @@ import { readSettings, type Settings, type VerifierOptions } from './settings.js
 import { type StartedTransaction, startTransaction, type TransactionOptions } from './start-transaction.js'
 import { tokenEndpoint } from './token-endpoint.js'
 import { transactionEndpoints } from './transaction-endpoints.js'
+import { createTransactionWatch, type Wait } from './transaction-watch.js'
 import type { VerifyPresentationDeps } from './verify-presentation.js'
 
 /** With what a verifier works. */
@@ -47,6 +51,10 @@ export interface VerifierDeps {
   readonly log: Log
   /** Seals challenges; to be handed in where several processes serve one API. @default a key of this process */
   readonly seal?: Seal
+  /** Draws the QR codes of pages for other devices: `(text) => create(text).modules` of qrcode. @default none */
+  readonly qr?: DrawQr
+  /** Waits between two looks at a transaction that a page follows. @default real time */
+  readonly wait?: Wait
 }
 
 /** A verifier. */
@@ -99,12 +107,19 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     scopes,
     proofKeys,
     explanationSeconds,
+    watch: createTransactionWatch(deps),
+    pages: readPages(settings, deps.qr),
   }
   const challenge =
     settings.walletAttesters.length === 0 ? [] : [challengeEndpoint(shared), tokenEndpoint(shared)]
   return {
-    routes: [...metadataEndpoints(shared), ...challenge, ...transactionEndpoints(shared)],
-    requirePresentation(wanted) {
+    routes: [
+      ...metadataEndpoints(shared),
+      ...challenge,
+      ...transactionEndpoints(shared),
+      ...pageEndpoints(shared),
+    ],
+    requirePresentation<const Query extends JsonObject>(wanted: Requirement<Query>) {
       const { requirement, warnings } = readRequirement(wanted, settings)
       register(requirement, requirements)
       for (const warning of warnings) deps.log.warn('verifier.query_advice', { scope: wanted.scope, warning })
