@@ -119,7 +119,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
       ...transactionEndpoints(shared),
       ...pageEndpoints(shared),
     ],
-    requirePresentation<const Query extends JsonObject>(wanted: Requirement<Query>) {
+    requirePresentation(wanted) {
       const { requirement, warnings } = readRequirement(wanted, settings)
       register(requirement, requirements)
       for (const warning of warnings) deps.log.warn('verifier.query_advice', { scope: wanted.scope, warning })
