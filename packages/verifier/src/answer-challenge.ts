@@ -32,7 +32,7 @@ import { type PresentationReason, reasonOf, refusedPresentation } from './errors
 import { type ExplanationDeps, verifyExplained } from './explanation.js'
 import type { Presentation } from './presentation.js'
 import { RESPONSE_ENCS } from './presentation-request.js'
-import type { ReadRequirement } from './requirement.js'
+import type { AskedRequirement } from './requirement.js'
 import type { Settings } from './settings.js'
 
 /** What judging the answer to a challenge needs. */
@@ -42,7 +42,7 @@ export interface AnswerChallengeDeps extends ExplanationDeps {
   readonly random: Random
   readonly store: Pick<Store, 'commit' | 'put'>
   readonly log: Log
-  readonly requirementOf: (scope: string) => ReadRequirement | undefined
+  readonly requirementOf: (scope: string) => AskedRequirement | undefined
 }
 
 /**
@@ -86,10 +86,10 @@ export function codeKey(code: string): string {
   return storeKey({ ...PLACE, kind: 'code', id: digest('sha-256', code) })
 }
 
-function isSameParty(session: ChallengeSession, { client, proof }: AuthenticatedCaller): boolean {
+function isSameParty(session: ChallengeSession, { client, binding }: AuthenticatedCaller): boolean {
   return (
     session.clientId === client.clientId &&
-    session.jkt === proof.jkt &&
+    session.jkt === binding &&
     session.instanceJkt === client.instanceJkt
   )
 }
@@ -109,7 +109,7 @@ async function spend(
 async function judge(
   facts: {
     readonly session: ChallengeSession
-    readonly requirement: ReadRequirement
+    readonly requirement: AskedRequirement
     readonly answer: FollowUpChallengeRequest
     readonly now: NumericDate
   },

@@ -164,6 +164,7 @@ export const PROBLEMS = {
   credential_expired: { status: 401, title: 'The credential behind the token has expired' },
   status_unavailable: { status: 403, title: 'The status of the credential cannot be learned now' },
   keys_unavailable: { status: 403, title: 'The keys of the issuer cannot be learned now' },
+  step_up_needed: { status: 401, title: 'A fresher or stronger presentation is needed' },
   scope_insufficient: { status: 403, title: 'The access token grants another scope' },
   decision_denied: { status: 403, title: 'The credential does not allow this' },
   decision_failed: { status: 403, title: 'No decision could be made' },

@@ -32,16 +32,19 @@ import {
 } from '@attache/oauth'
 import type { StatusReference, StatusResolver } from '@attache/status-list'
 import { PLACE } from './client-authentication.js'
+import { decideCall, type Refusal } from './decision.js'
 import { type ProblemCode, reasonOf, tokenProblem } from './errors.js'
+import { checksUntil } from './gate-checks.js'
 import type { IssuerTrust } from './issuer-trust.js'
 import { isPlainRequest } from './plain-request.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
 import { tokenKey } from './presentation-token.js'
 import { problemResponse } from './problem.js'
 import { callerKey, challengeByRequestUri, helpsToPresent } from './request-uri-challenge.js'
-import { credentialOfFirstQuery, decideCall, type ReadRequirement, type Refusal } from './requirement.js'
+import { type AskedRequirement, credentialOfFirstQuery, type ReadRequirement } from './requirement.js'
 import type { Settings } from './settings.js'
 import { shownCertificate } from './shown-certificate.js'
+import { type StepUpDemand, stepUpNeeded } from './step-up.js'
 
 /** What a gate needs. */
 export interface GateDeps {
@@ -63,17 +66,17 @@ export interface GateDeps {
 }
 
 /** Let in, with what was presented; or kept out, with the answer to send. */
-export type GateOutcome =
-  | { readonly allowed: true; readonly presentation: AcceptedPresentation }
+export type GateOutcome<Claims = JsonObject> =
+  | { readonly allowed: true; readonly presentation: AcceptedPresentation<Claims> }
   | { readonly allowed: false; readonly response: Response }
 
 /** Judges calls to one route. */
-export type Gate = (request: Request) => Promise<GateOutcome>
+export type Gate<Claims = JsonObject> = (request: Request) => Promise<GateOutcome<Claims>>
 
 /** What the handler of a guarded route sees. */
-export interface AcceptedPresentation {
-  /** Claims of the first credential query: exactly what this API learned of it. */
-  readonly claims: JsonObject
+export interface AcceptedPresentation<Claims = JsonObject> {
+  /** Claims of the first credential query: exactly what this API learned of it, under the types of that query. */
+  readonly claims: Claims
   /** Who issued that credential; with a claim of identity, only the pair is unique. */
   readonly issuer: string
   /** RFC 7638 thumbprint of its bound key; absent without holder binding. */
@@ -86,14 +89,20 @@ export interface AcceptedPresentation {
   readonly credentials: readonly PresentedCredential[]
 }
 
-function accept(
-  { credentials }: Presentation,
-  requirement: ReadRequirement,
+interface LetIn<Claims> {
+  readonly presentation: Presentation
+  readonly claims: Claims
+  readonly policies: readonly string[]
+}
+
+function accept<Claims>(
+  { presentation: { credentials }, claims }: LetIn<Claims>,
+  requirement: AskedRequirement,
   transaction: string,
-): AcceptedPresentation {
+): AcceptedPresentation<Claims> {
   const first = credentialOfFirstQuery(requirement, credentials)
   return {
-    claims: first?.claims ?? {},
+    claims,
     issuer: first?.issuer ?? '',
     holderKey: first?.holderKey,
     status: first?.status,
@@ -106,7 +115,10 @@ interface Denial {
   readonly code: ProblemCode
   readonly error?: string | undefined
   readonly refusal?: Refusal | undefined
+  readonly stepUp?: StepUpDemand | undefined
   readonly headers?: Readonly<Record<string, string>>
+  /** Ids of the policies that decided. */
+  readonly policies?: readonly string[]
 }
 
 /**
@@ -114,17 +126,21 @@ interface Denial {
  *
  * Source: RFC 9449, section 7.1.
  */
-export function createGate(requirement: ReadRequirement, deps: GateDeps): Gate {
+export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: GateDeps): Gate<Claims> {
   return async (request) => {
     const transaction = randomId(deps.random, 'txn')
     const judged = await judgeCall(request, requirement, deps)
     const { scope } = requirement
+    const policies = judged.policies?.length ? { policies: judged.policies.join(' ') } : {}
     if ('presentation' in judged) {
-      const { presentation } = judged
-      deps.log.info('verifier.gate.allowed', { transaction, scope, presented: presentation.transaction })
-      return { allowed: true, presentation: accept(presentation, requirement, transaction) }
+      const presented = judged.presentation.transaction
+      deps.log.info('verifier.gate.allowed', { transaction, scope, presented, ...policies })
+      return { allowed: true, presentation: accept(judged, requirement, transaction) }
     }
-    deps.log.warn('verifier.gate.refused', { transaction, scope, code: judged.code })
+    const { code, refusal } = judged
+    const reason = refusal?.reason === undefined ? {} : { reason: refusal.reason }
+    const line = { transaction, scope, code, checks: checksUntil(code), ...policies, ...reason }
+    deps.log.warn('verifier.gate.refused', line)
     const response = await refuse(request, judged, { requirement, transaction, deps })
     return { allowed: false, response }
   }
@@ -133,7 +149,11 @@ export function createGate(requirement: ReadRequirement, deps: GateDeps): Gate {
 async function refuse(
   request: Request,
   denial: Denial,
-  context: { readonly requirement: ReadRequirement; readonly transaction: string; readonly deps: GateDeps },
+  context: {
+    readonly requirement: Pick<ReadRequirement, 'scope' | 'query' | 'challenge'>
+    readonly transaction: string
+    readonly deps: GateDeps
+  },
 ): Promise<Response> {
   const { requirement, transaction, deps } = context
   const { scope } = requirement
@@ -154,11 +174,11 @@ async function refuse(
   }
 }
 
-async function judgeCall(
+async function judgeCall<Claims>(
   request: Request,
-  requirement: ReadRequirement,
+  requirement: ReadRequirement<Claims>,
   deps: GateDeps,
-): Promise<{ readonly presentation: Presentation } | Denial> {
+): Promise<LetIn<Claims> | Denial> {
   const now = deps.clock()
   if (!isPlainRequest(request)) return { code: 'request_malformed' }
   const url = externalUrl(deps.settings.origin, request.url)
@@ -174,10 +194,17 @@ async function judgeCall(
     const code = await credentialProblem(credential, now, deps)
     if (code !== undefined) return denial(code)
   }
-  const decision = await decideCall(requirement, presentation, { method: request.method, url })
-  if (decision.allowed) return { presentation }
+  const stepUp = stepUpNeeded(requirement.stepUp, presentation, now)
+  if (stepUp !== undefined) {
+    return { code: 'step_up_needed', error: 'insufficient_user_authentication', stepUp }
+  }
+  const own = credentialOfFirstQuery(requirement, presentation.credentials)?.claims ?? {}
+  const call = { method: request.method, url, clientId: token.clientId }
+  const decision = await decideCall(requirement, { own, presentation, call })
+  const { policies } = decision
+  if (decision.allowed) return { presentation, claims: decision.claims, policies }
   const code = decision.failed ? 'decision_failed' : 'decision_denied'
-  return { code, error: 'insufficient_scope', refusal: decision.refusal }
+  return { code, error: 'insufficient_scope', refusal: decision.refusal, policies }
 }
 
 // A 401 lets the agent present again, perhaps with a renewed credential; an outage here is not its fault.

@@ -9,6 +9,7 @@
 import {
   configurationError,
   type Handler,
+  type JsonObject,
   type PathParameters,
   type Route,
   type RouteHandler,
@@ -17,14 +18,17 @@ import {
 import type { AcceptedPresentation, Gate } from './gate.js'
 
 /** Answers a call that was let in. */
-export type GuardedHandler = (
+export type GuardedHandler<Claims = JsonObject> = (
   request: Request,
-  presentation: AcceptedPresentation,
+  presentation: AcceptedPresentation<Claims>,
   parameters: PathParameters,
 ) => Promise<Response> | Response
 
 /** Puts a gate in front of a handler: what is not let in gets the gate's answer. */
-export function guardHandler(gate: Gate, handle: GuardedHandler): RouteHandler & Handler {
+export function guardHandler<Claims>(
+  gate: Gate<Claims>,
+  handle: GuardedHandler<Claims>,
+): RouteHandler & Handler {
   return async (request: Request, parameters: PathParameters = {}) => {
     const outcome = await gate(request)
     return outcome.allowed ? handle(request, outcome.presentation, parameters) : outcome.response

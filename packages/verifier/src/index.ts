@@ -5,6 +5,18 @@
  */
 export type { AuthRequestOptions } from './auth-request.js'
 export { createAuthRequestHandler } from './auth-request.js'
+export type {
+  ClaimKind,
+  ClaimShape,
+  ClaimShapes,
+  ClaimsOf,
+  ClaimsOfShapes,
+  ClaimsReader,
+  TypedQuery,
+  ValueOf,
+} from './claim-shape.js'
+export type { Approval, Decide, DecisionContext, Refusal } from './decision.js'
+export { claimsIn } from './decision.js'
 export type { PresentationReason, ProblemCode } from './errors.js'
 export { PRESENTATION_REASONS, PROBLEMS, VERIFIER_STATUSES } from './errors.js'
 export type { Explanation } from './explanation.js'
@@ -13,14 +25,19 @@ export type { GuardedHandler, GuardedRoute } from './guarded-routes.js'
 export { guardHandler, routeGuarded } from './guarded-routes.js'
 export type { TrustedIssuer } from './issuer-trust.js'
 export { isPlainPath } from './plain-request.js'
+export type { PolicyQuestionOptions } from './policy-decision.js'
+export { byPolicy, cedar, policyQuestion } from './policy-decision.js'
 export type { Presentation, PresentedCredential } from './presentation.js'
 export type { DrawQr, PresentationPage, QrModules, WalletLink } from './presentation-page.js'
 export { PRESENTATION_CLAIM } from './presentation-token.js'
+export type { CredentialOptions, CredentialPart, CredentialSetPart } from './query-builder.js'
+export { credential, credentialSet, query } from './query-builder.js'
 export type { ResultRequest, TransactionResult } from './redeem-result.js'
-export type { Decide, DecisionContext, Refusal, Requirement } from './requirement.js'
-export { claimsIn } from './requirement.js'
+export type { Requirement } from './requirement.js'
 export type { VerifierOptions } from './settings.js'
 export type { StartedTransaction, TransactionOptions } from './start-transaction.js'
+export type { PresentationContext, StepUp } from './step-up.js'
+export { PRESENTATION_CONTEXTS } from './step-up.js'
 export type {
   TokenCredential,
   TokenOutcome,

@@ -19,7 +19,7 @@ import {
 import { sealSession } from './challenge-session.js'
 import type { AuthenticatedCaller } from './client-authentication.js'
 import { clientMetadataFor } from './presentation-request.js'
-import type { ReadRequirement } from './requirement.js'
+import type { AskedRequirement } from './requirement.js'
 import type { Settings } from './settings.js'
 
 /** What making a challenge needs. */
@@ -30,7 +30,7 @@ export interface IssueChallengeDeps {
   readonly seal: Seal
   readonly random: Random
   /** What a scope stands for. */
-  readonly requirementOf: (scope: string) => ReadRequirement | undefined
+  readonly requirementOf: (scope: string) => AskedRequirement | undefined
 }
 
 /**
@@ -56,7 +56,7 @@ export async function issueChallenge(
   const session = {
     id: randomId(random, 'ses'),
     clientId: caller.client.clientId,
-    jkt: caller.proof.jkt,
+    jkt: caller.binding,
     instanceJkt: caller.client.instanceJkt,
     scope: requirement.scope,
     codeChallenge,

@@ -4,7 +4,7 @@
  * Owns its content, its end, and where the presentation behind it is kept. Who may have it is decided in
  * `redeem-code.ts` and `redeem-transaction.ts`.
  *
- * Source: RFC 9068; RFC 9449, sections 5 and 6.
+ * Source: RFC 9068; RFC 9449, sections 5 and 6; RFC 8705, section 3.
  *
  * @module
  */
@@ -64,11 +64,21 @@ export async function createPresentationToken(
       expiresAt,
       jti,
       confirmation,
-      claims: { [PRESENTATION_CLAIM]: behind(presentation) },
+      claims: { ...authentication(presentation), [PRESENTATION_CLAIM]: behind(presentation) },
     },
     signer,
   )
-  return { accessToken, tokenType: 'DPoP', expiresInSeconds: expiresAt - now, scope }
+  // Bearer is the name for a token that no proof goes with (RFC 8705, section 3; RFC 9449, section 5).
+  const tokenType = confirmation.jkt === undefined ? 'Bearer' : 'DPoP'
+  return { accessToken, tokenType, expiresInSeconds: expiresAt - now, scope }
+}
+
+// Source: RFC 9470, section 6.1; RFC 9068, section 2.2.1.
+function authentication({ presentedAt, context }: Presentation): JsonObject {
+  return {
+    ...(presentedAt === undefined ? {} : { auth_time: presentedAt }),
+    ...(context === undefined ? {} : { acr: context }),
+  }
 }
 
 // For services that verify offline: whose credential it was, and nothing of what it says.

@@ -14,6 +14,7 @@ import {
   type JsonObject,
   type JsonValue,
   member,
+  type NumericDate,
   setMember,
 } from '@attache/core'
 import type { StatusReference } from '@attache/status-list'
@@ -45,6 +46,10 @@ export interface Presentation {
   /** Id of the transaction or challenge it answered. */
   readonly transaction: string
   readonly credentials: readonly PresentedCredential[]
+  /** When it was judged; absent in records of the first release. */
+  readonly presentedAt?: NumericDate | undefined
+  /** How it was made, one of `PRESENTATION_CONTEXTS`; absent without holder binding. */
+  readonly context?: string | undefined
 }
 
 /**
@@ -104,6 +109,8 @@ export function encodePresentation(presentation: Presentation): JsonObject {
   return {
     v: 1,
     transaction: presentation.transaction,
+    ...(presentation.presentedAt === undefined ? {} : { at: presentation.presentedAt }),
+    ...(presentation.context === undefined ? {} : { context: presentation.context }),
     credentials: presentation.credentials.map((credential) => ({
       query: credential.queryId,
       iss: credential.issuer,
@@ -132,7 +139,14 @@ export function parsePresentation(value: JsonValue | undefined): Presentation | 
   const entries = member(value, 'credentials')
   if (typeof transaction !== 'string' || !isJsonArray(entries)) return undefined
   const credentials = entries.flatMap((entry) => parseCredential(entry) ?? [])
-  return credentials.length === entries.length ? { transaction, credentials } : undefined
+  if (credentials.length !== entries.length) return undefined
+  const [at, context] = [member(value, 'at'), member(value, 'context')]
+  return {
+    transaction,
+    credentials,
+    ...(typeof at === 'number' ? { presentedAt: at } : {}),
+    ...(typeof context === 'string' ? { context } : {}),
+  }
 }
 
 function parseCredential(value: JsonValue): PresentedCredential | undefined {

@@ -10,9 +10,10 @@
  */
 import { type JsonObject, json, NO_STORE } from '@attache/core'
 import { createResourceChallenge, protectedResourceMetadataUrl } from '@attache/oauth'
+import type { Refusal } from './decision.js'
 import { PROBLEMS, type ProblemCode } from './errors.js'
-import type { Refusal } from './requirement.js'
 import type { Settings } from './settings.js'
+import type { StepUpDemand } from './step-up.js'
 
 /** What an answer says. */
 export interface Problem {
@@ -24,6 +25,8 @@ export interface Problem {
   /** OAuth error for `WWW-Authenticate`; absent when the call carried no token. */
   readonly error?: string | undefined
   readonly refusal?: Refusal | undefined
+  /** What another presentation must be, where another one helps. */
+  readonly stepUp?: StepUpDemand | undefined
   /** Further header fields, for example `DPoP-Nonce`. */
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -31,11 +34,11 @@ export interface Problem {
 /**
  * Makes the answer.
  *
- * Source: RFC 9457, section 3; RFC 9728, section 5.1.
+ * Source: RFC 9457, section 3; RFC 9728, section 5.1; RFC 9470, section 3.
  */
 export function problemResponse(
   problem: Problem,
-  settings: Pick<Settings, 'origin' | 'algorithms'>,
+  settings: Pick<Settings, 'origin' | 'algorithms'> & Partial<Pick<Settings, 'senderConstraint'>>,
 ): Response {
   const { status, title } = PROBLEMS[problem.code]
   const challenge = createResourceChallenge({
@@ -43,6 +46,8 @@ export function problemResponse(
     resourceMetadata: protectedResourceMetadataUrl(settings.origin),
     scope: problem.scope,
     error: problem.error,
+    bearer: settings.senderConstraint === 'dpop-or-certificate',
+    ...problem.stepUp,
   })
   return json(status, problemBody(problem, { status, title }), {
     ...NO_STORE,
@@ -53,7 +58,7 @@ export function problemResponse(
 }
 
 function problemBody(
-  { code, scope, transaction, refusal }: Problem,
+  { code, scope, transaction, refusal, stepUp }: Problem,
   { status, title }: { readonly status: number; readonly title: string },
 ): JsonObject {
   return {
@@ -65,5 +70,7 @@ function problemBody(
     transaction,
     ...(refusal?.missing === undefined ? {} : { missing: refusal.missing }),
     ...(refusal?.hint === undefined ? {} : { hint: refusal.hint }),
+    ...(stepUp?.maxAgeSeconds === undefined ? {} : { max_age: stepUp.maxAgeSeconds }),
+    ...(stepUp?.acrValues === undefined ? {} : { acr_values: stepUp.acrValues.join(' ') }),
   }
 }

@@ -18,6 +18,7 @@ import type { AuthenticatedCaller } from './client-authentication.js'
 import { encodePresentation } from './presentation.js'
 import { createPresentationToken, tokenEnd, tokenKey } from './presentation-token.js'
 import type { Settings } from './settings.js'
+import { inContext, PRESENTATION_CONTEXTS } from './step-up.js'
 
 /** What redeeming needs. */
 export interface RedeemCodeDeps {
@@ -66,19 +67,22 @@ export async function redeemCode(
   const jti = randomId(deps.random, 'tok')
   const expiresAt = tokenEnd(grant.presentation, now, deps.settings)
   const used = encodeGrant({ ...grant, usedFor: jti })
+  // Client and wallet are one party here, and an attester vouches for it.
+  const presentation = inContext(grant.presentation, PRESENTATION_CONTEXTS.attestedWallet)
   const steps = [
     { op: 'replace' as const, key, version: stored.version, value: used, expiresAt },
-    { op: 'put' as const, key: tokenKey(jti), value: encodePresentation(grant.presentation), expiresAt },
+    { op: 'put' as const, key: tokenKey(jti), value: encodePresentation(presentation), expiresAt },
   ]
   if (!(await deps.store.commit([...steps, ...caller.remember]))) throw unknownCode()
-  const confirmation = { jkt: grant.jkt, certificateThumbprint: caller.certificateThumbprint }
-  const { clientId, scope, presentation } = grant
+  const { proof, certificateThumbprint } = caller
+  const confirmation = proof === undefined ? { certificateThumbprint } : { jkt: proof.jkt, certificateThumbprint }
+  const { clientId, scope } = grant
   return createPresentationToken({ clientId, scope, presentation, jti, now, expiresAt, confirmation }, deps)
 }
 
-function isHolder(grant: AuthorizationGrant, { client, proof }: AuthenticatedCaller): boolean {
+function isHolder(grant: AuthorizationGrant, { client, binding }: AuthenticatedCaller): boolean {
   return (
-    grant.clientId === client.clientId && grant.jkt === proof.jkt && grant.instanceJkt === client.instanceJkt
+    grant.clientId === client.clientId && grant.jkt === binding && grant.instanceJkt === client.instanceJkt
   )
 }
 

@@ -16,6 +16,7 @@ import { PLACE } from './client-authentication.js'
 import { encodePresentation } from './presentation.js'
 import { createPresentationToken, tokenEnd, tokenKey } from './presentation-token.js'
 import type { Settings } from './settings.js'
+import { inContext, PRESENTATION_CONTEXTS } from './step-up.js'
 import {
   type Answered,
   encodeTransaction,
@@ -59,10 +60,11 @@ export async function redeemTransaction(
   const stored = await deps.store.get(key)
   const transaction = stored === undefined ? undefined : parseTransaction(stored.value)
   if (stored === undefined || transaction?.state !== 'answered') throw notRedeemable()
-  const { grant, presentation } = transaction
+  const { grant } = transaction
   if (grant === undefined || !isHolder(transaction, { responseCode, jkt: proof.jkt })) throw notRedeemable()
   if (transaction.expiresAt <= now) throw notRedeemable()
 
+  const presentation = inContext(transaction.presentation, PRESENTATION_CONTEXTS.keyBound)
   const jti = randomId(deps.random, 'tok')
   const expiresAt = tokenEnd(presentation, now, deps.settings)
   const spent = encodeTransaction(redeemed(transaction))

@@ -16,7 +16,7 @@ import { json, NO_STORE, type NumericDate } from '@attache/core'
 import { createWwwAuthenticate, verifyDpopProof } from '@attache/oauth'
 import { encodeDcqlQuery } from '@attache/openid4vp'
 import type { ProblemCode } from './errors.js'
-import type { ReadRequirement } from './requirement.js'
+import type { AskedRequirement } from './requirement.js'
 import { type StartTransactionDeps, startTransaction } from './start-transaction.js'
 
 const PRESENT_AGAIN: readonly ProblemCode[] = [
@@ -25,6 +25,7 @@ const PRESENT_AGAIN: readonly ProblemCode[] = [
   'credential_revoked',
   'credential_expired',
   'scope_insufficient',
+  'step_up_needed',
 ]
 
 /** Whether another presentation can help a call that was refused for this reason. */
@@ -61,7 +62,7 @@ export function callerKey(
  */
 export async function challengeByRequestUri(
   facts: {
-    readonly requirement: ReadRequirement
+    readonly requirement: AskedRequirement
     readonly jkt: string | undefined
     readonly tokenRefused: boolean
     readonly now: NumericDate

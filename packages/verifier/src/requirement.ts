@@ -7,86 +7,106 @@
  *
  * @module
  */
-import {
-  configurationError,
-  isJsonObject,
-  type JsonObject,
-  type JsonValue,
-  ProtocolError,
-} from '@attache/core'
+import { configurationError, type JsonObject, ProtocolError } from '@attache/core'
 import { type DcqlQuery, lintDcqlQuery, parseDcqlQuery } from '@attache/openid4vp'
-import type { Presentation, PresentedCredential } from './presentation.js'
+import type { Pdp } from '@attache/policy'
+import { type ClaimsOf, readerOf } from './claim-shape.js'
+import type { Decide, Decider } from './decision.js'
+import { byPolicy } from './policy-decision.js'
+import type { PresentedCredential } from './presentation.js'
+import { lintRequirement, nameOf } from './requirement-lint.js'
 import type { Settings } from './settings.js'
-
-/** What a decision sees of one call. */
-export interface DecisionContext {
-  /** HTTP method of the call. */
-  readonly method: string
-  /** URL of the call as the client sees it. */
-  readonly url: string
-  /** All verified credentials; `claims` are those of the first query alone. */
-  readonly credentials: readonly PresentedCredential[]
-}
-
-/** A refusal that another program can act on: names, never values. */
-export interface Refusal {
-  /** Names of claims that are missing or do not suffice. */
-  readonly missing?: readonly string[]
-  /** One sentence for whoever operates the agent. */
-  readonly hint?: string
-}
-
-/** Says yes with `true`; everything else is a no. */
-export type Decide = (
-  claims: JsonObject,
-  context: DecisionContext,
-) => boolean | Refusal | Promise<boolean | Refusal>
+import { PRESENTATION_CONTEXTS, readStepUp, type StepUp } from './step-up.js'
 
 /** What a route requires. */
-export interface Requirement {
+export interface Requirement<Query extends JsonObject = JsonObject> extends StepUp {
   /** OAuth scope under which the authorization server knows this requirement; one scope, one query. */
   readonly scope: string
-  /** DCQL, as on the wire. */
-  readonly query: JsonObject
-  /** Decides each call from the disclosed claims; an error decides no. */
-  readonly decide: Decide
+  /** DCQL, as on the wire; written by hand, or by `query(credential(…))`, which knows the types of its claims. */
+  readonly query: Query
+  /** Decides each call from the disclosed claims: a function, or a policy decision point. An error decides no. */
+  readonly decide: Decide<ClaimsOf<Query>> | Pdp
+  /**
+   * Claims that are read beside what is known of the decision: by a function, or by the handler. Nested names are
+   * joined with a dot. With a function as decision, naming them lets the start compare them with the query.
+   */
+  readonly reads?: readonly string[]
   /**
    * How a call without a token is told to present: by metadata that leads to the authorization server, or by a
    * `request_uri` in the 401, for APIs without one. @default `metadata`
    */
   readonly challenge?: 'metadata' | 'request_uri'
+  /** Whether advice on the query and its decision stops the start instead of being logged. @default false */
+  readonly strict?: boolean
+}
+
+/** What an authorization server needs to know of a requirement. */
+export interface AskedRequirement {
+  readonly scope: string
+  readonly query: DcqlQuery
 }
 
 /** A requirement, read. */
-export interface ReadRequirement {
-  readonly scope: string
-  readonly query: DcqlQuery
-  readonly decide: Decide
+export interface ReadRequirement<Claims = JsonObject> extends AskedRequirement, Decider<Claims> {
   readonly challenge: 'metadata' | 'request_uri'
-  /** Names of the claims asked for, for refusals that name none themselves. */
-  readonly claimNames: readonly string[]
+  readonly stepUp: StepUp
 }
 
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
+/** The settings that say what a requirement may hold. */
+export type RequirementSettings = Pick<Settings, 'keyBinding' | 'allowIndexPaths' | 'profile'>
 
 /**
  * Reads a requirement and refuses what verifiers get wrong.
  *
  * @returns The requirement and advice for its author, to be logged.
- * @throws {TypeError} `scope_malformed`, `query_malformed`, or a code of the DCQL lint.
+ * @throws {TypeError} `scope_malformed`, `query_malformed`, a code of the DCQL lint, `policy_reads_unasked`,
+ * `presentation_age`, `presentation_context`; where `strict`, `requirement_advice`.
  *
  * Source: OpenID4VP 1.0, section 6; HAIP 1.0, section 5.3.2.
  */
-export function readRequirement(
-  requirement: Requirement,
-  settings: Pick<Settings, 'keyBinding' | 'allowIndexPaths' | 'profile'>,
-): { readonly requirement: ReadRequirement; readonly warnings: readonly string[] } {
-  if (!SCOPE_TOKEN.test(requirement.scope)) {
+export function readRequirement<const Query extends JsonObject>(
+  requirement: Requirement<Query>,
+  settings: RequirementSettings,
+): { readonly requirement: ReadRequirement<ClaimsOf<Query>>; readonly warnings: readonly string[] } {
+  const { scope, challenge = 'metadata' } = requirement
+  if (!SCOPE_TOKEN.test(scope)) {
     throw configurationError('scope_malformed', 'A scope is one token of printable ASCII.')
   }
   const { query, warnings } = readOwnQuery(requirement.query, settings)
-  const { scope, decide, challenge = 'metadata' } = requirement
-  return { requirement: { scope, query, decide, challenge, claimNames: claimNames(query) }, warnings }
+  const [credential] = query.credentials
+  const decide = deciderOf(requirement.decide)
+  const stepUp = readStepUp(requirement)
+  if (challenge === 'request_uri' && stepUp.presentationContext === PRESENTATION_CONTEXTS.attestedWallet) {
+    throw configurationError(
+      'presentation_context',
+      'A request_uri challenge never leads to an attested wallet.',
+    )
+  }
+  const mayBeAbsent = query.credentialSets !== undefined
+  const readsClaims = readerOf(requirement.query, { credential, mayBeAbsent })
+  const reads = knownReads(decide.reads, requirement.reads)
+  const advice = [...warnings, ...lintRequirement(credential, reads)]
+  const [first] = advice
+  if (requirement.strict === true && first !== undefined)
+    throw configurationError('requirement_advice', first)
+  const names = claimNames(query)
+  return {
+    requirement: { scope, query, decide, readsClaims, challenge, stepUp, claimNames: names },
+    warnings: advice,
+  }
+}
+
+function deciderOf<Claims>(decide: Decide<Claims> | Pdp): Decide<JsonObject & Claims> {
+  return typeof decide === 'function' ? decide : byPolicy(decide)
+}
+
+function knownReads(
+  own: readonly string[] | undefined,
+  said: readonly string[] | undefined,
+): readonly string[] | undefined {
+  return own === undefined && said === undefined ? undefined : [...(own ?? []), ...(said ?? [])]
 }
 
 /**
@@ -98,7 +118,7 @@ export function readRequirement(
  */
 export function readOwnQuery(
   query: JsonObject,
-  settings: Pick<Settings, 'keyBinding' | 'allowIndexPaths' | 'profile'>,
+  settings: RequirementSettings,
 ): { readonly query: DcqlQuery; readonly warnings: readonly string[] } {
   const parsed = parseOwnQuery(query)
   const warnings = lintDcqlQuery(parsed, {
@@ -144,26 +164,7 @@ function parseOwnQuery(query: JsonObject): DcqlQuery {
 }
 
 function claimNames(query: DcqlQuery): readonly string[] {
-  const paths = query.credentials.flatMap(({ claims }) => (claims ?? []).map(({ path }) => path))
-  return [...new Set(paths.map((path) => path.filter((element) => element !== null).join('.')))]
-}
-
-/**
- * A decision that asks top-level claims for one of some values.
- *
- * @param accepted Accepted values per claim; every claim must have one, of identical JSON type.
- */
-export function claimsIn(accepted: Readonly<Record<string, readonly (string | number | boolean)[]>>): Decide {
-  const wanted = Object.entries(accepted)
-  return (claims) => {
-    const missing = wanted.flatMap(([name, values]) => (hasOne(claims, name, values) ? [] : [name]))
-    return missing.length === 0 || { missing }
-  }
-}
-
-function hasOne(claims: JsonObject, name: string, values: readonly JsonValue[]): boolean {
-  const value = Object.hasOwn(claims, name) ? claims[name] : undefined
-  return value !== undefined && values.includes(value)
+  return [...new Set(query.credentials.flatMap(({ claims }) => (claims ?? []).map(nameOf)))]
 }
 
 /**
@@ -171,34 +172,9 @@ function hasOne(claims: JsonObject, name: string, values: readonly JsonValue[]):
  * a name would no longer say who vouches for it.
  */
 export function credentialOfFirstQuery(
-  requirement: ReadRequirement,
+  requirement: AskedRequirement,
   credentials: readonly PresentedCredential[],
 ): PresentedCredential | undefined {
   const [first] = requirement.query.credentials
   return credentials.find(({ queryId }) => queryId === first?.id)
-}
-
-/** The outcome of a decision. */
-export type DecisionOutcome =
-  | { readonly allowed: true }
-  | { readonly allowed: false; readonly failed: boolean; readonly refusal: Refusal }
-
-/**
- * Decides one call. Nothing but `true` allows; a decision that throws denies.
- */
-export async function decideCall(
-  requirement: ReadRequirement,
-  presentation: Presentation,
-  call: { readonly method: string; readonly url: string },
-): Promise<DecisionOutcome> {
-  const own = credentialOfFirstQuery(requirement, presentation.credentials)
-  try {
-    const context = { ...call, credentials: presentation.credentials }
-    const decided = await requirement.decide(own?.claims ?? {}, context)
-    if (decided === true) return { allowed: true }
-    const refusal = isJsonObject(decided) ? decided : {}
-    return { allowed: false, failed: false, refusal: { missing: requirement.claimNames, ...refusal } }
-  } catch {
-    return { allowed: false, failed: true, refusal: {} }
-  }
 }

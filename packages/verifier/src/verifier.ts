@@ -6,6 +6,7 @@
 import {
   type Clock,
   configurationError,
+  type JsonObject,
   type Log,
   type OutboundFetch,
   type Random,
@@ -17,6 +18,7 @@ import { createServerNonces } from '@attache/oauth'
 import { createVerifiedIssuerCache } from '@attache/sd-jwt'
 import { createStatusResolver } from '@attache/status-list'
 import { challengeEndpoint } from './challenge-endpoint.js'
+import type { ClaimsOf } from './claim-shape.js'
 import { type Explanation, readExplanation } from './explanation.js'
 import { createGate, type Gate } from './gate.js'
 import { createIssuerTrust } from './issuer-trust.js'
@@ -26,8 +28,8 @@ import type { DrawQr } from './presentation-page.js'
 import { readPages } from './read-pages.js'
 import { type ResultRequest, redeemResult, type TransactionResult } from './redeem-result.js'
 import {
+  type AskedRequirement,
   checkPresentationScopes,
-  type ReadRequirement,
   type Requirement,
   readRequirement,
 } from './requirement.js'
@@ -66,7 +68,7 @@ export interface Verifier {
    *
    * @throws {TypeError} `scope_taken`: the scope stands for another query already; or as `readRequirement`.
    */
-  requirePresentation(requirement: Requirement): Gate
+  requirePresentation<const Query extends JsonObject>(requirement: Requirement<Query>): Gate<ClaimsOf<Query>>
   /** Begins a plain OpenID4VP transaction. */
   startTransaction(options: TransactionOptions): Promise<StartedTransaction>
   /** Reads the result of a transaction, once. */
@@ -90,7 +92,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
   checkPresentationScopes(settings)
   const verification = createVerification(options, settings, deps)
   const seal = deps.seal ?? createSeal([{ id: 'process', key: deps.random(32) }], deps)
-  const requirements = new Map<string, ReadRequirement>()
+  const requirements = new Map<string, AskedRequirement>()
   const requirementOf = (scope: string) => requirements.get(scope)
   const scopes = () => [...requirements.keys()]
   const nonces = options.requireDpopNonce === true ? createNonces(settings.origin, { ...deps, seal }) : {}
@@ -119,7 +121,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
       ...transactionEndpoints(shared),
       ...pageEndpoints(shared),
     ],
-    requirePresentation(wanted) {
+    requirePresentation<const Query extends JsonObject>(wanted: Requirement<Query>) {
       const { requirement, warnings } = readRequirement(wanted, settings)
       register(requirement, requirements)
       for (const warning of warnings) deps.log.warn('verifier.query_advice', { scope: wanted.scope, warning })
@@ -166,7 +168,7 @@ function createVerification(
 }
 
 // Several routes may share one requirement; one scope never means two queries.
-function register(requirement: ReadRequirement, requirements: Map<string, ReadRequirement>): void {
+function register(requirement: AskedRequirement, requirements: Map<string, AskedRequirement>): void {
   const known = requirements.get(requirement.scope)
   if (known !== undefined && JSON.stringify(known.query) !== JSON.stringify(requirement.query)) {
     throw configurationError(

@@ -104,7 +104,8 @@ export async function verifyPresentation(
     )
     requireTransactionData(facts.transactionData, facts.query, statements)
   }
-  return { transaction: facts.transaction, credentials: complete.map(({ credential }) => credential) }
+  const credentials = complete.map(({ credential }) => credential)
+  return { transaction: facts.transaction, credentials, presentedAt: facts.now }
 }
 
 interface Accepted {

@@ -1,0 +1,41 @@
+/**
+ * What a gate looks at, in its order: so that a log line about a refused call says what held and what did not.
+ *
+ * @module
+ */
+import type { ProblemCode } from './errors.js'
+
+/** The checks of one call; the first that fails decides. */
+export const GATE_CHECKS = [
+  'request',
+  'token',
+  'proof',
+  'scope',
+  'credential',
+  'status',
+  'step-up',
+  'decision',
+] as const
+
+const CHECK_OF: Readonly<Record<ProblemCode, (typeof GATE_CHECKS)[number]>> = {
+  request_malformed: 'request',
+  token_missing: 'token',
+  token_invalid: 'token',
+  keys_unavailable: 'token',
+  proof_invalid: 'proof',
+  proof_nonce_needed: 'proof',
+  scope_insufficient: 'scope',
+  credential_expired: 'credential',
+  credential_revoked: 'status',
+  status_unavailable: 'status',
+  step_up_needed: 'step-up',
+  decision_denied: 'decision',
+  decision_failed: 'decision',
+}
+
+/** Each check with its outcome, for a log line: `request passed, token passed, scope scope_insufficient`. */
+export function checksUntil(code: ProblemCode): string {
+  const at = GATE_CHECKS.indexOf(CHECK_OF[code])
+  const passed = GATE_CHECKS.slice(0, at).map((check) => `${check} passed`)
+  return [...passed, `${CHECK_OF[code]} ${code}`].join(', ')
+}
