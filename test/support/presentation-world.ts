@@ -55,7 +55,7 @@ import {
   writeStatus,
 } from '@attache/status-list'
 import { createVerifier, type Requirement, type VerifierDeps, type VerifierOptions } from '@attache/verifier'
-import { createFixedClock, NOW } from './clock.js'
+import { createFixedClock, type FixedClock, NOW } from './clock.js'
 import { createNetwork } from './network.js'
 import { createSeededRandom } from './random.js'
 
@@ -123,13 +123,17 @@ const DISCLOSABLE = ['agent', 'role', 'region', 'salary_band', 'birth_date'].map
 
 export type World = ReturnType<typeof createWorld>
 
+/** What instances of one API have in common, and what else a test hands in. */
+export interface WorldDeps extends Partial<VerifierDeps> {
+  readonly time?: FixedClock
+}
+
 /** One API with its own store and clock unless given, and an issuer that answers for its status list. */
 export function createWorld(
   options: Partial<VerifierOptions> = {},
   random: Random = createSeededRandom('world'),
-  more: Partial<VerifierDeps> = {},
+  { time = createFixedClock(), ...more }: WorldDeps = {},
 ) {
-  const time = createFixedClock()
   const list = createStatusList(1024, 2)
   const status = { ttl: 60, online: true }
   const network = createNetwork()
