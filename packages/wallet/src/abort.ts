@@ -9,6 +9,7 @@
  * @module
  */
 import { ProtocolError, VerificationError } from '@attache/core'
+import { ATTESTATION_FAILURES } from './attester-errors.js'
 
 /** Code and sentence of every abort; adding one is compatible, renaming is not. */
 export const ISSUANCE_ABORTS = {
@@ -46,6 +47,7 @@ export const ISSUANCE_ABORTS = {
   offer_used: 'This offer was redeemed before.',
   agent_unknown: 'No agent of this name is configured.',
   agent_stopped: 'The kill switch of this agent is on.',
+  ...ATTESTATION_FAILURES,
 } as const
 
 /** One of the codes of {@link ISSUANCE_ABORTS}. */

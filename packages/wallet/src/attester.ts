@@ -2,8 +2,8 @@
  * The attester port, and the built-in wallet provider behind it.
  *
  * Owns who vouches for a wallet instance: a component that is asked for an attestation over a key, per
- * authorization server. The built-in provider signs with a key from the configuration; another one may ask a
- * service that knows the workload. Neither learns which credential is fetched.
+ * authorization server. The built-in provider signs with a key from the configuration; `attester-client.ts` asks a
+ * service that knows the workload. Neither learns which credential is fetched, nor where.
  *
  * Source: OpenID4VCI 1.0, Appendix E; HAIP 1.0, section 4.4.1; attestation-based client authentication -11.
  *
@@ -20,16 +20,20 @@ export interface Attestation {
   readonly expiresAt: NumericDate
 }
 
+/** Whom to vouch for. */
+export interface AttestationRequestFacts {
+  /** The client, the same for all instances of a wallet. */
+  readonly clientId: string
+  /** The agent the instance works for; for the attester's rules, never for the attestation. */
+  readonly agent: string
+  /** Key of this instance at one authorization server; an attester elsewhere wants to see that it is held. */
+  readonly instance: Signer
+}
+
 /** Vouches for wallet instances. */
 export interface Attester {
-  /**
-   * @param request.clientId The client, the same for all instances of a wallet.
-   * @param request.instanceKey Public key of this instance at one authorization server.
-   */
-  attest(
-    request: { readonly clientId: string; readonly instanceKey: PublicJwk },
-    now: NumericDate,
-  ): Promise<Attestation>
+  /** Gives an attestation over the public half of the instance key. */
+  attest(request: AttestationRequestFacts, now: NumericDate): Promise<Attestation>
   /** What is known about the key store, such as `iso_18045_basic`; stated only when true. */
   readonly keyStorage?: readonly string[]
   /** Vouches for holder keys of one key store; absent where the attester does not know the store. */
@@ -65,9 +69,9 @@ export function createWalletProvider(
 ): Attester {
   const lifetimeSeconds = options.lifetimeSeconds ?? 3600
   return {
-    async attest({ clientId, instanceKey }, now) {
+    async attest({ clientId, instance }, now) {
       const expiresAt = now + lifetimeSeconds
-      const statement = { clientId, instanceKey, expiresAt, issuer: options.issuer }
+      const statement = { clientId, instanceKey: instance.publicJwk, expiresAt, issuer: options.issuer }
       return { jwt: await createClientAttestation(statement, deps.signer, now), expiresAt }
     },
     keyStorage: options.keyStorage ?? [],

@@ -30,7 +30,8 @@ import {
   headersWithProof,
   parseErrorResponse,
 } from '@attache/oauth'
-import type { Attestations, ClientInstance } from './client-instance.js'
+import type { Attestations } from './attester-memory.js'
+import type { ClientInstance } from './client-instance.js'
 import type { ServerMemory } from './server-memory.js'
 
 /** What a call needs. */

@@ -1,17 +1,17 @@
 /**
- * An agent's wallet as an OAuth client of one authorization server: its two keys there, and its attestation.
+ * An agent's wallet as an OAuth client of one authorization server: its two keys there.
  *
  * Owns the rule that each authorization server sees keys of its own: an instance key (attested) and a DPoP
- * key, neither of them a holder key. The keys are made once and found again after a restart.
+ * key, neither of them a holder key. The keys are made once and found again after a restart; the attestation over
+ * the instance key is kept by `attester-memory.ts`.
  *
  * Source: HAIP 1.0, section 4.4.1; attestation-based client authentication -11, sections 10.5 and 11.1;
  * RFC 9449, section 11.4.
  *
  * @module
  */
-import { isJsonObject, member, type NumericDate, VerificationError } from '@attache/core'
+import { isJsonObject, member, VerificationError } from '@attache/core'
 import { digest, type KeyProvider, type Signer } from '@attache/keys'
-import type { Attestation, Attester } from './attester.js'
 import type { Vault } from './vault.js'
 
 /** One agent at one authorization server. */
@@ -74,28 +74,4 @@ function parseRefs(content: unknown): { instance: string; dpop: string } | undef
   if (!isJsonObject(content)) return undefined
   const [instance, dpop] = [member(content, 'instance'), member(content, 'dpop')]
   return typeof instance === 'string' && typeof dpop === 'string' ? { instance, dpop } : undefined
-}
-
-/** Keeps the attestation of each instance until it is about to end. */
-export interface Attestations {
-  /** @param options.fresh Ask for a new one: the server refused the one at hand. */
-  of(client: ClientInstance, now: NumericDate, options?: { readonly fresh?: boolean }): Promise<string>
-}
-
-/** How long before its end an attestation is replaced, in seconds. */
-const RENEW_BEFORE_SECONDS = 60
-
-/** Creates the memory over an attester. */
-export function createAttestations(deps: { readonly attester: Attester }): Attestations {
-  const known = new Map<string, Attestation>()
-  return {
-    async of(client, now, options = {}) {
-      const held = known.get(client.instance.kid)
-      if (held !== undefined && !options.fresh && held.expiresAt - RENEW_BEFORE_SECONDS > now) return held.jwt
-      const request = { clientId: client.clientId, instanceKey: client.instance.publicJwk }
-      const attestation = await deps.attester.attest(request, now)
-      known.set(client.instance.kid, attestation)
-      return attestation.jwt
-    },
-  }
 }
