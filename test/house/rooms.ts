@@ -127,7 +127,11 @@ export const ROOMS: readonly Room[] = [
     builtins: [...PURE, 'node:fs', 'node:fs/promises', 'node:path'],
   }),
   // What servers start with. A room of its own because apps import no app, and both servers need it.
-  room('daemon', { rooms: ['core', 'keys'], outside: ['pino'], builtins: [...PURE, 'node:fs', 'node:path'] }),
+  room('daemon', {
+    rooms: ['core', 'keys'],
+    outside: ['pino'],
+    builtins: [...PURE, 'node:fs', 'node:path', 'node:http', 'node:https'],
+  }),
   room('express', {
     rooms: ['core', 'keys', 'verifier', 'issuer'],
     outside: ['express', 'zod'],

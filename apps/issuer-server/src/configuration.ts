@@ -10,19 +10,9 @@
  */
 
 import { isJsonObject, parseJson } from '@attache/core'
-import { nearestName, startUpError } from '@attache/daemon'
+import { type ListenerConfiguration, nearestName, startUpError } from '@attache/daemon'
 import { z } from 'zod'
 import type { IssuerConfiguration } from './issuer-configuration.js'
-
-/** Where to listen, with which certificate. Paths are relative to the configuration file. */
-export interface ListenerConfiguration {
-  readonly host: string
-  readonly port: number
-  /** Undefined only on the public listener behind a proxy that ends TLS. */
-  readonly tls?: { readonly certificate: string; readonly key: string } | undefined
-  /** A prefix of the public paths that a proxy takes away before it forwards. */
-  readonly pathPrefix?: string | undefined
-}
 
 /** The configuration. */
 export interface IssuerServerConfiguration {

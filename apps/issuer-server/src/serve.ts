@@ -8,11 +8,17 @@
 
 import { dirname, resolve } from 'node:path'
 import { routeRequests, systemClock, systemRandom } from '@attache/core'
-import { type ConfiguredFiles, createConfiguredFiles, createPinoLog, readText } from '@attache/daemon'
+import {
+  type ConfiguredFiles,
+  createConfiguredFiles,
+  createPinoLog,
+  type RunningListener,
+  readText,
+  startListener,
+} from '@attache/daemon'
 import { createSeal } from '@attache/keys'
 import { createLevelStore, type LevelStore } from '@attache/storage'
 import { type IssuerServerConfiguration, parseConfiguration } from './configuration.js'
-import { type RunningListener, startListener } from './https-listener.js'
 import { checkIssuers, checkRoutes } from './issuer-paths.js'
 import { managementRoutes } from './management-routes.js'
 import { createTenantIssuer, issuerOptions, type PlannedIssuer } from './tenant-issuer.js'

@@ -17,8 +17,24 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { json, type Log, REQUEST_ID, type Router, randomId, systemRandom } from '@attache/core'
-import { type ConfiguredFiles, systemFailure } from '@attache/daemon'
-import type { ListenerConfiguration } from './configuration.js'
+import type { ConfiguredFiles } from './configured-files.js'
+import { systemFailure } from './start-up-error.js'
+
+/** Where to listen, with which certificate. Paths are relative to the configuration file. */
+export interface ListenerConfiguration {
+  readonly host: string
+  readonly port: number
+  /** Undefined only on the public listener behind a proxy that ends TLS. */
+  readonly tls?: TlsFiles | undefined
+  /** A prefix of the public paths that a proxy takes away before it forwards. */
+  readonly pathPrefix?: string | undefined
+}
+
+/** A server's certificate chain and its key, as files. */
+export interface TlsFiles {
+  readonly certificate: string
+  readonly key: string
+}
 
 /** A listener that is up. */
 export interface RunningListener {
@@ -68,10 +84,9 @@ export async function startListener(
       outgoing.destroy()
     })
   })
-  await listen(server, configuration)
-  const address = server.address()
+  const port = await listenOn(server, configuration)
   return {
-    port: typeof address === 'object' && address !== null ? address.port : configuration.port,
+    port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -82,15 +97,40 @@ export async function startListener(
 
 function createServer(configuration: ListenerConfiguration, files: ConfiguredFiles): Server {
   const { tls } = configuration
-  if (tls === undefined) return createHttpServer({ maxHeaderSize: MAX_HEADER_BYTES })
+  return tls === undefined
+    ? createHttpServer({ maxHeaderSize: MAX_HEADER_BYTES })
+    : createTlsServer(tls, files)
+}
+
+/**
+ * Makes a server that speaks TLS alone; it does not listen yet.
+ *
+ * @param clients.authority PEM file; given, nobody gets in without a certificate under it, and TLS is 1.3.
+ * @throws {TypeError} `start_up_failed`: the certificate or its key cannot be used.
+ */
+export function createTlsServer(
+  tls: TlsFiles,
+  files: ConfiguredFiles,
+  clients?: { readonly authority: string },
+): Server {
+  const mutual =
+    clients === undefined
+      ? ({ minVersion: 'TLSv1.2' } as const)
+      : // A certificate of a client is personal: only 1.3 sends it encrypted.
+        ({
+          minVersion: 'TLSv1.3',
+          requestCert: true,
+          rejectUnauthorized: true,
+          ca: files.text(clients.authority),
+        } as const)
   try {
     return createHttpsServer({
       cert: files.text(tls.certificate),
       key: files.text(tls.key),
-      minVersion: 'TLSv1.2',
       ciphers: CIPHERS,
       honorCipherOrder: true,
       maxHeaderSize: MAX_HEADER_BYTES,
+      ...mutual,
     })
   } catch (error) {
     if (error instanceof TypeError) throw error
@@ -98,10 +138,22 @@ function createServer(configuration: ListenerConfiguration, files: ConfiguredFil
   }
 }
 
-function listen(server: Server, { host, port }: ListenerConfiguration): Promise<void> {
+/**
+ * Listens.
+ *
+ * @returns The port, which 0 leaves to the system.
+ * @throws {TypeError} `port_in_use`, `start_up_failed`.
+ */
+export function listenOn(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(systemFailure(error, `Port ${port} on ${host}`)))
-    server.listen(port, host, () => resolve())
+    server.listen(port, host, () => {
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : port)
+    })
   })
 }
 
