@@ -13,7 +13,7 @@
 import { readFileSync } from 'node:fs'
 import { sendRequest, type WireRequest } from './https-transport.js'
 import { readReplayableBody, refuseStream } from './request-body.js'
-import { callSocket, walletUnreachable } from './socket-call.js'
+import { callSocket, type RemoteFiles, walletUnreachable } from './socket-call.js'
 import {
   type ApiChallenge,
   AUTHORIZATION_PATH,
@@ -23,11 +23,18 @@ import {
   writeAuthorizationQuestion,
   writeNonceReport,
 } from './socket-protocol.js'
+import { findWallet, type WalletAddress } from './wallet-address.js'
 
 /** How an agent's fetch finds its wallet and whom it trusts. */
 export interface AgentFetchOptions {
-  /** Path of the agent's wallet socket. @default the environment variable ATTACHE_SOCKET */
+  /**
+   * Path of the agent's wallet socket, or the https URL of the agent at a daemon on another host.
+   *
+   * @default the environment variable ATTACHE_SOCKET
+   */
   readonly socket?: string
+  /** Files for an https URL. @default ATTACHE_CERT_FILE, ATTACHE_KEY_FILE, ATTACHE_WALLET_CA_FILE, ATTACHE_TOKEN_FILE */
+  readonly remote?: RemoteFiles
   /** PEM file with certificate authorities trusted beside the system's. @default ATTACHE_CA_FILE */
   readonly caFile?: string
   /** Largest request body kept for a second attempt, in bytes. @default 10485760 */
@@ -43,7 +50,7 @@ const MAX_CHALLENGE_BYTES = 65_536
 /** One call, ready to be sent any number of times. */
 interface Call {
   readonly wire: WireRequest
-  readonly socketPath: string
+  readonly wallet: WalletAddress
   /** The API named this URL, not the agent. */
   readonly redirected?: boolean
 }
@@ -54,15 +61,11 @@ interface Call {
  * A call that carries its own `Authorization` or `DPoP` header is sent as it is: the wallet stays out.
  * With the wallet's headers on it a call follows no redirect; the 3xx answer is returned.
  *
- * @throws {TypeError} `socket_not_configured`, `ca_unreadable` (when made); when called:
+ * @throws {TypeError} `socket_not_configured`, `socket_refused`, `ca_unreadable` (when made); when called:
  *   `body_not_replayable`, `body_too_large`, `wallet_unreachable`, all before anything is sent.
  */
 export function createAgentFetch(options: AgentFetchOptions = {}): typeof globalThis.fetch {
-  const socketPath = options.socket ?? process.env['ATTACHE_SOCKET']
-  if (socketPath === undefined || socketPath === '') {
-    const message = 'No wallet socket is named. Set ATTACHE_SOCKET or pass the option socket.'
-    throw Object.assign(new TypeError(message), { code: 'socket_not_configured' })
-  }
+  const wallet = findWallet(options)
   const ca = readCa(options.caFile ?? process.env['ATTACHE_CA_FILE'])
 
   return async (input, init) => {
@@ -79,7 +82,7 @@ export function createAgentFetch(options: AgentFetchOptions = {}): typeof global
       ...(body === undefined ? {} : { body }),
       ...(ca === undefined ? {} : { ca }),
     }
-    return followRedirects({ wire, socketPath }, request.redirect)
+    return followRedirects({ wire, wallet }, request.redirect)
   }
 }
 
@@ -200,21 +203,21 @@ async function readSmallText({ body }: Response): Promise<string | undefined> {
 }
 
 async function askWallet(call: Call, challenge?: ApiChallenge): Promise<AuthorizationAnswer> {
-  const { wire, socketPath } = call
+  const { wire, wallet } = call
   const question = {
     method: wire.method,
     url: wire.url.href,
     ...(challenge === undefined ? {} : { challenge }),
   }
   const reply = await callSocket({
-    socketPath,
+    ...wallet,
     method: 'POST',
     path: AUTHORIZATION_PATH,
     body: writeAuthorizationQuestion(question),
     ...(wire.signal === undefined ? {} : { signal: wire.signal }),
   })
   const answer = reply.status === 200 ? parseAuthorizationAnswer(reply.value) : undefined
-  if (answer === undefined) throw walletUnreachable(socketPath, new Error(`Status ${reply.status}.`))
+  if (answer === undefined) throw walletUnreachable(wallet.socketPath, new Error(`Status ${reply.status}.`))
   return answer
 }
 
@@ -230,9 +233,7 @@ async function finish(call: Call, response: Response, authorized: boolean) {
   if (authorized && dpopNonce !== null) {
     const body = writeNonceReport({ url: call.wire.url.href, dpopNonce })
     // A lost report costs one more round trip at the next call, never this call.
-    await callSocket({ socketPath: call.socketPath, method: 'POST', path: NONCE_PATH, body }).catch(
-      () => undefined,
-    )
+    await callSocket({ ...call.wallet, method: 'POST', path: NONCE_PATH, body }).catch(() => undefined)
     // The nonce belongs to the wallet. A refusal is handed on as the API wrote it.
     if (response.status !== 401 && response.status !== 403) response.headers.delete('dpop-nonce')
   }

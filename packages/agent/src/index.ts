@@ -35,7 +35,7 @@ export {
   RECEIVE_PATH,
   STATUS_PATH,
 } from './operator-protocol.js'
-export type { SocketCall, SocketReply } from './socket-call.js'
+export type { RemoteFiles, SocketCall, SocketReply } from './socket-call.js'
 export { callSocket, walletUnreachable } from './socket-call.js'
 export type {
   ApiChallenge,
