@@ -18,6 +18,7 @@ import {
   matchDcqlQuery,
 } from '@attache/openid4vp'
 import { type CredentialCard, cardOf, type HeldCredential, isUsable } from './held-credential.js'
+import type { HeldView } from './held-credentials.js'
 import { type LookDeps, lookAtStatus } from './look-at-status.js'
 
 /** A credential chosen for one credential query. */
@@ -40,8 +41,9 @@ export async function choose(
   query: DcqlQuery,
   deps: ChooseDeps,
 ): Promise<readonly Chosen[] | undefined> {
-  const cards = (await deps.held.cards(facts.agent)).filter((card) => isUsable(card, facts.now))
-  const opened = createOpened(facts.agent, deps)
+  const view = await deps.held.view(facts.agent)
+  const cards = view.cards.filter((card) => isUsable(card, facts.now))
+  const opened = createOpened(view)
   const bad = new Set<string>()
   for (;;) {
     const candidates = await candidatesOf(query, { cards: cards.filter(({ id }) => !bad.has(id)), opened })
@@ -63,10 +65,10 @@ export async function choose(
 /** Opens a credential once for one question; one that is gone, or ended meanwhile, is none. */
 type Opened = (card: CredentialCard) => Promise<HeldCredential | undefined>
 
-function createOpened(agent: string, deps: ChooseDeps): Opened {
+function createOpened(view: HeldView): Opened {
   const opened = new Map<string, HeldCredential | undefined>()
   return async ({ id }) => {
-    if (!opened.has(id)) opened.set(id, await deps.held.open(agent, id))
+    if (!opened.has(id)) opened.set(id, await view.open(id))
     return opened.get(id)
   }
 }

@@ -28,6 +28,8 @@ import type { Vault } from './vault.js'
 export interface HeldCredentials {
   /** In order of preference, usable or not. */
   cards(agent: string): Promise<readonly CredentialCard[]>
+  /** What an agent holds, for one question. */
+  view(agent: string): Promise<HeldView>
   /**
    * Opens one, as it is now; `undefined` when it is gone.
    *
@@ -50,6 +52,13 @@ export interface HeldCredentials {
   noteLook(agent: string, held: HeldCredential, look: Look): Promise<void>
   /** When the status list was last asked with success; durable to within an hour. */
   lookedAt(card: Pick<CredentialCard, 'id' | 'lookedAt'>): NumericDate | undefined
+}
+
+/** What an agent holds at the time of a question, in order of preference, usable or not. */
+export interface HeldView {
+  readonly cards: readonly CredentialCard[]
+  /** As {@link HeldCredentials.open}. */
+  open(id: string): Promise<HeldCredential | undefined>
 }
 
 /** What goes with a new credential. */
@@ -81,8 +90,8 @@ export function createHeldCredentials(deps: {
   const { vault, ledger } = deps
   const shelves = createShelves(ledger)
   const looks = new Map<string, NumericDate>()
-  const open = async (agent: string, id: string) => {
-    const content = (await ledger.open(agent, 'credential', [id])).contents.get(id)
+  const open = async (agent: string, id: string, at?: LedgerPage) => {
+    const content = (await ledger.open(agent, 'credential', [id], at)).contents.get(id)
     return content === undefined ? undefined : parseHeldCredential(content)
   }
   const writing = (held: HeldCredential) =>
@@ -97,8 +106,12 @@ export function createHeldCredentials(deps: {
   const expiry = (held: HeldCredential): NumericDate | undefined =>
     held.expiresAt === undefined ? undefined : held.expiresAt + MARKS_KEPT_SECONDS
   return {
-    cards: shelves.cards,
-    open,
+    cards: async (agent) => (await shelves.shelf(agent)).cards,
+    async view(agent) {
+      const { cards, page } = await shelves.shelf(agent)
+      return { cards, open: (id) => open(agent, id, page) }
+    },
+    open: (agent, id) => open(agent, id),
     alter,
     async keep(agent, held, { removing, steps }) {
       const remove = removing.map((id) => ({ kind: 'credential', id }) as const)
@@ -168,12 +181,12 @@ function createShelves(ledger: Ledger) {
   }
 
   return {
-    async cards(agent: string): Promise<readonly CredentialCard[]> {
+    async shelf(agent: string): Promise<Shelf> {
       const page = await ledger.page(agent)
       const known = shelves.get(agent)
       const shelf = known?.page === page ? known : await fill(agent, page, known)
       keep(agent, shelf)
-      return shelf.cards
+      return shelf
     },
   }
 }

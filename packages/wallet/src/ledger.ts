@@ -38,6 +38,8 @@ export interface LedgerPlace {
 
 /** The ledger of one agent at one time; the same object as long as nothing changed. */
 export interface LedgerPage {
+  /** Store version; absent where an agent has nothing. */
+  readonly version: string | undefined
   /** Counts of the records that count, by id. */
   counts(kind: LedgerKind): ReadonlyMap<string, number>
 }
@@ -56,9 +58,10 @@ export interface Ledger {
   /**
    * Opens records of one kind; ids that do not count any more are left out.
    *
+   * @param at A page that was read for this very question; records that are as it says need no newer one.
    * @throws {VerificationError} `record_rolled_back`: one is not the edition that was written last.
    */
-  open(agent: string, kind: LedgerKind, ids: readonly string[]): Promise<OpenedRecords>
+  open(agent: string, kind: LedgerKind, ids: readonly string[], at?: LedgerPage): Promise<OpenedRecords>
   /**
    * Changes records in one commit, durable when resolved.
    *
@@ -75,8 +78,6 @@ export interface OpenedRecords {
 }
 
 interface Page extends LedgerPage {
-  /** Store version; absent where an agent has nothing. */
-  readonly version: string | undefined
   readonly count: number
   readonly all: Readonly<Record<LedgerKind, ReadonlyMap<string, number>>>
 }
@@ -112,14 +113,15 @@ export function createLedger(deps: { readonly vault: Vault }): Ledger {
 
   return {
     page,
-    async open(agent, kind, ids) {
+    async open(agent, kind, ids, at) {
+      let current = at ?? (await page(agent))
       for (let attempt = 1; ; attempt += 1) {
-        const current = await page(agent)
         const contents = await openAll({ agent, kind, ids, counts: current.counts(kind) }, vault)
         if (contents !== undefined) return { page: current, contents }
         // Somebody may have written in between; then the ledger has moved as well.
-        const moved = (await page(agent)).version !== current.version
-        if (!moved || attempt === MOST_ATTEMPTS) throw rolledBack()
+        const next = await page(agent)
+        if (next.version === current.version || attempt === MOST_ATTEMPTS) throw rolledBack()
+        current = next
       }
     },
     change: (agent, decide) =>
