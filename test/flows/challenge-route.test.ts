@@ -91,7 +91,7 @@ describe('the authorization server', () => {
     })
     const off = createWorld({ walletAttesters: [] })
     expect((await off.send(new Request(url))).status).toBe(404)
-    for (const endpoint of [CHALLENGE, TOKEN, `${API}/attache/jwks`]) {
+    for (const endpoint of [CHALLENGE, TOKEN]) {
       expect((await off.send(new Request(endpoint, { method: 'POST' }))).status).toBe(404)
     }
     const resource = await off.send(new Request(`${API}/.well-known/oauth-protected-resource`))

@@ -98,6 +98,8 @@ export interface ResourceChallenge {
   readonly algorithms: readonly string[]
   /** URL of the resource's own metadata. */
   readonly resourceMetadata?: string | undefined
+  /** Whether tokens bound to a certificate alone are taken as well, which go as Bearer. @default false */
+  readonly bearer?: boolean | undefined
   /** Scope that would help. */
   readonly scope?: string | undefined
   /** Leave out when the request carried no token at all. */
@@ -112,7 +114,7 @@ export interface ResourceChallenge {
 /**
  * The value of `WWW-Authenticate` on a 401 or 403.
  *
- * Source: RFC 9449, section 7.1; RFC 9728, section 5.1; RFC 9470, section 3.
+ * Source: RFC 9449, section 7.1; RFC 9728, section 5.1; RFC 9470, section 3; RFC 8705, section 3.
  */
 export function createResourceChallenge(challenge: ResourceChallenge): string {
   const parameters = new Map<string, string>()
@@ -123,8 +125,9 @@ export function createResourceChallenge(challenge: ResourceChallenge): string {
   put('acr_values', challenge.acrValues?.join(' '))
   put('max_age', challenge.maxAgeSeconds?.toString())
   put('resource_metadata', challenge.resourceMetadata)
+  const bearer = challenge.bearer === true ? [{ scheme: 'Bearer', parameters: new Map(parameters) }] : []
   put('algs', challenge.algorithms.join(' '))
-  return createWwwAuthenticate([{ scheme: 'DPoP', parameters }])
+  return createWwwAuthenticate([{ scheme: 'DPoP', parameters }, ...bearer])
 }
 
 /** For answers that a browser may read: names the fields its script needs (RFC 9449, sections 7.1 and 8). */

@@ -31,10 +31,14 @@ const TOKEN = /^[A-Za-z0-9-]+$/
  * `challenge: 'request_uri'` is of no use behind one.
  *
  * @returns A handler that answers 204 with claims, 401 or 403; proxies turn any other status into an error.
- * @throws {TypeError} `claim_header`: a name that is no plain header field name.
+ * @throws {TypeError} `claim_header`: a name that is no plain header field name. `gate_reads_body`: the gate verifies
+ * bodies, and a proxy that asks first hands none on.
  */
 export function createAuthRequestHandler(gate: Gate, options: AuthRequestOptions = {}): Handler {
   const { claimHeaders = {}, methodHeader = 'X-Original-Method', targetHeader = 'X-Original-URI' } = options
+  if (gate.readsBody === true) {
+    throw configurationError('gate_reads_body', 'A proxy that asks first hands on no body to verify.')
+  }
   for (const name of Object.keys(claimHeaders)) {
     if (!TOKEN.test(name)) {
       throw configurationError('claim_header', 'Names of claim headers hold letters, digits and hyphens.')

@@ -9,7 +9,7 @@ import { encodePresentation, type Presentation, parsePresentation } from './pres
 /** A grant that waits for its code. */
 export interface AuthorizationGrant {
   readonly clientId: string
-  /** Thumbprint of the DPoP key the token will be bound to. */
+  /** Thumbprint of the DPoP key the token will be bound to, or `x5t#S256:` and the certificate's. */
   readonly jkt: string
   /** Thumbprint of the attested instance that may redeem it. */
   readonly instanceJkt: string

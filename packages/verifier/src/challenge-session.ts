@@ -16,7 +16,7 @@ export interface ChallengeSession {
   /** Names this challenge; its one use is recorded under this id. */
   readonly id: string
   readonly clientId: string
-  /** Thumbprint of the DPoP key that began the flow and must end it. */
+  /** Thumbprint of the DPoP key that began the flow and must end it, or `x5t#S256:` and the certificate's. */
   readonly jkt: string
   /** Thumbprint of the attested client instance. */
   readonly instanceJkt: string

@@ -1,10 +1,10 @@
 /**
- * Who calls the challenge and token endpoints: an attested client instance and the DPoP key of its flow.
+ * Who calls the challenge and token endpoints: an attested client instance and the key or certificate of its flow.
  *
  * Both are checked on every request; that a proof is new is one store step, taken together with the step
  * that the request is about.
  *
- * Source: attestation-based client authentication -11, section 7; RFC 9449, sections 4.3 and 5.
+ * Source: attestation-based client authentication -11, section 7; RFC 9449, sections 4.3 and 5; RFC 8705, section 3.
  *
  * @module
  */
@@ -29,9 +29,12 @@ import { shownCertificate } from './shown-certificate.js'
 /** A caller whose attestation and proof hold. */
 export interface AuthenticatedCaller {
   readonly client: AttestedClient
-  readonly proof: DpopProof
+  /** Absent where a client certificate stands in for it. */
+  readonly proof: DpopProof | undefined
   /** Of the client certificate that was shown, where the configuration says who may name it. */
   readonly certificateThumbprint: string | undefined
+  /** What the flow is tied to from its first request to its token: see {@link bindingOf}. */
+  readonly binding: string
   /** Steps that record the one use of the proofs. */
   readonly remember: readonly StoreStep[]
 }
@@ -51,6 +54,8 @@ export const PLACE = { tenant: 'default', room: 'verifier' } as const
 /**
  * Authenticates a caller.
  *
+ * Without a DPoP proof, a client certificate takes its place, where the configuration lets it.
+ *
  * @param call.path Path of the endpoint; with the configured origin it is what the proof must name.
  * @throws {ProtocolError} `invalid_client`, `unauthorized_client`, `invalid_dpop_proof`, `use_dpop_nonce` and what the OAuth room adds.
  *
@@ -64,7 +69,13 @@ export function authenticateCaller(
   refuseSecondAuthentication({ form: call.form, authorization: call.headers.get('Authorization') })
   const { algorithms, walletAttesters, origin, allowedClients } = settings
   const target = { method: 'POST', url: `${origin}${call.path}`, algorithms, nonces: serverNonces, keys }
-  const proof = verifyDpopProof(call.headers.get('DPoP'), target, now)
+  const certificateThumbprint = shownCertificate(call.headers, settings.clientCertificate)
+  const dpop = call.headers.get('DPoP')
+  const byCertificate =
+    dpop === null &&
+    settings.senderConstraint === 'dpop-or-certificate' &&
+    certificateThumbprint !== undefined
+  const proof = byCertificate ? undefined : verifyDpopProof(dpop, target, now)
   const presented = {
     attestation: call.headers.get(CLIENT_ATTESTATION_HEADER),
     pop: call.headers.get(CLIENT_ATTESTATION_POP_HEADER),
@@ -77,6 +88,15 @@ export function authenticateCaller(
     throw new ProtocolError('unauthorized_client', 'This client may not use this flow.')
   }
   const steps = client.pop === undefined ? [] : [rememberPop(client.pop, PLACE)]
-  const certificateThumbprint = shownCertificate(call.headers, settings.clientCertificate)
-  return { client, proof, certificateThumbprint, remember: [rememberProof(proof, PLACE), ...steps] }
+  const remember = [...(proof === undefined ? [] : [rememberProof(proof, PLACE)]), ...steps]
+  const binding = bindingOf(proof, certificateThumbprint)
+  return { client, proof, certificateThumbprint, binding, remember }
+}
+
+/**
+ * The thumbprint of the proof's key; without a proof, the certificate's under its own name, so that neither can be
+ * taken for the other.
+ */
+function bindingOf(proof: DpopProof | undefined, certificateThumbprint: string | undefined): string {
+  return proof?.jkt ?? `x5t#S256:${certificateThumbprint}`
 }

@@ -159,6 +159,9 @@ export const PROBLEMS = {
   token_invalid: { status: 401, title: 'The access token is not accepted' },
   proof_invalid: { status: 401, title: 'The DPoP proof is not accepted' },
   proof_nonce_needed: { status: 401, title: 'The DPoP proof needs a nonce of this server' },
+  signature_invalid: { status: 401, title: 'The request is not signed as this route asks' },
+  body_too_large: { status: 413, title: 'The body is larger than this route verifies' },
+  body_too_slow: { status: 408, title: 'The body took too long' },
   request_malformed: { status: 400, title: 'The request cannot be read' },
   credential_revoked: { status: 401, title: 'The credential behind the token is no longer valid' },
   credential_expired: { status: 401, title: 'The credential behind the token has expired' },
@@ -187,6 +190,12 @@ export function tokenProblem(code: string): ProblemCode {
       return 'scope_insufficient'
     case 'invalid_request':
       return 'request_malformed'
+    case 'invalid_signature':
+      return 'signature_invalid'
+    case 'request_too_large':
+      return 'body_too_large'
+    case 'request_timed_out':
+      return 'body_too_slow'
     default:
       return 'token_invalid'
   }

@@ -18,24 +18,16 @@ import {
   randomId,
   type Store,
 } from '@attache/core'
-import type { KeyPool, PublicJwk, Signer } from '@attache/keys'
-import {
-  type AccessTokenClaims,
-  externalUrl,
-  parsePresentedToken,
-  rememberProof,
-  replayedProof,
-  requireConfirmation,
-  type ServerNonces,
-  verifyAccessToken,
-  verifyDpopProof,
-} from '@attache/oauth'
+import type { Signer } from '@attache/keys'
+import { externalUrl } from '@attache/oauth'
 import type { StatusReference, StatusResolver } from '@attache/status-list'
-import { PLACE } from './client-authentication.js'
+import { type AuthenticateCallDeps, type AuthenticatedCall, authenticateCall } from './authenticate-call.js'
+import { acceptSignature } from './call-signature.js'
 import { decideCall, type Refusal } from './decision.js'
 import { type ProblemCode, reasonOf, tokenProblem } from './errors.js'
 import { checksUntil } from './gate-checks.js'
 import type { IssuerTrust } from './issuer-trust.js'
+import type { ReadSigning } from './message-signing.js'
 import { isPlainRequest } from './plain-request.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
 import { tokenKey } from './presentation-token.js'
@@ -43,22 +35,16 @@ import { problemResponse } from './problem.js'
 import { callerKey, challengeByRequestUri, helpsToPresent } from './request-uri-challenge.js'
 import { type AskedRequirement, credentialOfFirstQuery, type ReadRequirement } from './requirement.js'
 import type { Settings } from './settings.js'
-import { shownCertificate } from './shown-certificate.js'
+import { signAnswer } from './signed-answer.js'
 import { type StepUpDemand, stepUpNeeded } from './step-up.js'
 
 /** What a gate needs. */
-export interface GateDeps {
+export interface GateDeps extends AuthenticateCallDeps {
   readonly settings: Settings
-  /** Keys that sign access tokens. */
-  readonly tokenKeys: readonly PublicJwk[]
-  /** When given, proofs need a nonce of this resource. */
-  readonly resourceNonces?: ServerNonces | undefined
-  /** Keys of proofs, imported once. */
-  readonly proofKeys?: KeyPool | undefined
   readonly issuers: IssuerTrust
   readonly statuses: StatusResolver
   readonly store: Pick<Store, 'get' | 'commit' | 'put'>
-  /** Signs requests. */
+  /** Signs requests, and answers where a route says so. */
   readonly signer: Signer
   readonly clock: Clock
   readonly random: Random
@@ -67,11 +53,23 @@ export interface GateDeps {
 
 /** Let in, with what was presented; or kept out, with the answer to send. */
 export type GateOutcome<Claims = JsonObject> =
-  | { readonly allowed: true; readonly presentation: AcceptedPresentation<Claims> }
+  | {
+      readonly allowed: true
+      readonly presentation: AcceptedPresentation<Claims>
+      /** There where the route signs its answers: what the handler answers goes through it. */
+      readonly signResponse?: SignResponse | undefined
+    }
   | { readonly allowed: false; readonly response: Response }
 
+/** Signs the answer to one call (RFC 9421, section 2.4). */
+export type SignResponse = (response: Response) => Promise<Response>
+
 /** Judges calls to one route. */
-export type Gate<Claims = JsonObject> = (request: Request) => Promise<GateOutcome<Claims>>
+export interface Gate<Claims = JsonObject> {
+  (request: Request): Promise<GateOutcome<Claims>>
+  /** Whether it verifies bodies, so that a host must hand them over, unread. @default false */
+  readonly readsBody?: boolean
+}
 
 /** What the handler of a guarded route sees. */
 export interface AcceptedPresentation<Claims = JsonObject> {
@@ -87,16 +85,21 @@ export interface AcceptedPresentation<Claims = JsonObject> {
   readonly transaction: string
   /** Everything that was presented, credential by credential. */
   readonly credentials: readonly PresentedCredential[]
+  /**
+   * What the signature of this call covers, as `"content-digest"`: every other header field is anybody's word. Absent
+   * on routes that want no signature.
+   */
+  readonly signedComponents: readonly string[] | undefined
 }
 
-interface LetIn<Claims> {
+interface LetIn<Claims> extends Pick<AuthenticatedCall, 'signedComponents'> {
   readonly presentation: Presentation
   readonly claims: Claims
   readonly policies: readonly string[]
 }
 
 function accept<Claims>(
-  { presentation: { credentials }, claims }: LetIn<Claims>,
+  { presentation: { credentials }, claims, signedComponents }: LetIn<Claims>,
   requirement: AskedRequirement,
   transaction: string,
 ): AcceptedPresentation<Claims> {
@@ -108,6 +111,7 @@ function accept<Claims>(
     status: first?.status,
     transaction,
     credentials,
+    signedComponents,
   }
 }
 
@@ -127,7 +131,8 @@ interface Denial {
  * Source: RFC 9449, section 7.1.
  */
 export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: GateDeps): Gate<Claims> {
-  return async (request) => {
+  const { signing } = requirement
+  const gate = async (request: Request): Promise<GateOutcome<Claims>> => {
     const transaction = randomId(deps.random, 'txn')
     const judged = await judgeCall(request, requirement, deps)
     const { scope } = requirement
@@ -135,15 +140,36 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
     if ('presentation' in judged) {
       const presented = judged.presentation.transaction
       deps.log.info('verifier.gate.allowed', { transaction, scope, presented, ...policies })
-      return { allowed: true, presentation: accept(judged, requirement, transaction) }
+      const signResponse = responseSigner(request, signing, deps)
+      return { allowed: true, presentation: accept(judged, requirement, transaction), signResponse }
     }
     const { code, refusal } = judged
     const reason = refusal?.reason === undefined ? {} : { reason: refusal.reason }
     const line = { transaction, scope, code, checks: checksUntil(code), ...policies, ...reason }
     deps.log.warn('verifier.gate.refused', line)
     const response = await refuse(request, judged, { requirement, transaction, deps })
-    return { allowed: false, response }
+    const asking = askForSignature(response, request, signing)
+    const sign = responseSigner(request, signing, deps)
+    return { allowed: false, response: sign === undefined ? asking : await sign(asking) }
   }
+  return Object.assign(gate, { readsBody: signing.requests !== undefined })
+}
+
+// Every 401, whatever is missing: the next attempt has to be signed.
+function askForSignature(response: Response, request: Request, { requests }: ReadSigning): Response {
+  if (response.status !== 401 || requests === undefined || response.headers.has('Accept-Signature')) {
+    return response
+  }
+  for (const [name, value] of Object.entries(acceptSignature(request, requests))) {
+    response.headers.set(name, value)
+  }
+  return response
+}
+
+function responseSigner(request: Request, signing: ReadSigning, deps: GateDeps): SignResponse | undefined {
+  if (!signing.responses) return undefined
+  const url = externalUrl(deps.settings.origin, request.url)
+  return (response) => signAnswer(response, { request, url }, deps)
 }
 
 async function refuse(
@@ -182,8 +208,9 @@ async function judgeCall<Claims>(
   const now = deps.clock()
   if (!isPlainRequest(request)) return { code: 'request_malformed' }
   const url = externalUrl(deps.settings.origin, request.url)
-  const token = await authenticate({ request, url, now }, deps)
-  if ('code' in token) return token
+  const caller = await authenticate({ request, url, now, signing: requirement.signing }, deps)
+  if ('code' in caller) return caller
+  const { token, signedComponents } = caller
   if (!(token.scope ?? '').split(' ').includes(requirement.scope)) {
     return { code: 'scope_insufficient', error: 'insufficient_scope' }
   }
@@ -202,7 +229,7 @@ async function judgeCall<Claims>(
   const call = { method: request.method, url, clientId: token.clientId }
   const decision = await decideCall(requirement, { own, presentation, call })
   const { policies } = decision
-  if (decision.allowed) return { presentation, claims: decision.claims, policies }
+  if (decision.allowed) return { presentation, claims: decision.claims, policies, signedComponents }
   const code = decision.failed ? 'decision_failed' : 'decision_denied'
   return { code, error: 'insufficient_scope', refusal: decision.refusal, policies }
 }
@@ -213,39 +240,18 @@ function denial(code: ProblemCode): Denial {
 }
 
 async function authenticate(
-  call: { readonly request: Request; readonly url: string; readonly now: NumericDate },
+  call: Parameters<typeof authenticateCall>[0],
   deps: GateDeps,
-): Promise<AccessTokenClaims | Denial> {
+): Promise<AuthenticatedCall | Denial> {
   try {
-    return await verifyCall(call, deps)
+    return await authenticateCall(call, deps)
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
-    if (error.code === 'token_missing') return { code: 'token_missing' }
-    return { code: tokenProblem(error.code), error: error.code, headers: error.headers }
+    const code = tokenProblem(error.code)
+    // No word of OAuth: nothing was sent, or what was sent says nothing about the token.
+    const silent = code === 'token_missing' || code === 'body_too_large' || code === 'body_too_slow'
+    return { code, error: silent ? undefined : error.code, headers: error.headers }
   }
-}
-
-async function verifyCall(
-  { request, url, now }: { readonly request: Request; readonly url: string; readonly now: NumericDate },
-  { settings, tokenKeys, store, resourceNonces, proofKeys: keys }: GateDeps,
-): Promise<AccessTokenClaims> {
-  const presented = parsePresentedToken(request.headers.get('Authorization'), request.url)
-  if (presented === undefined) throw new ProtocolError('token_missing', 'Send an access token.')
-  const { origin, algorithms } = settings
-  const { accessToken, scheme } = presented
-  const token = verifyAccessToken(
-    accessToken,
-    { issuer: origin, audience: origin, keys: tokenKeys, algorithms },
-    now,
-  )
-  if (scheme === 'bearer') requireConfirmation({ scheme, confirmation: token.confirmation }, {})
-  const expected = { method: request.method, url, algorithms, accessToken, nonces: resourceNonces, keys }
-  const proof = verifyDpopProof(request.headers.get('DPoP'), expected, now)
-  const certificateThumbprint = shownCertificate(request.headers, settings.clientCertificate)
-  requireConfirmation({ scheme, confirmation: token.confirmation }, { jkt: proof.jkt, certificateThumbprint })
-  // Last: a proof that fails another check must not use up the number of one that would hold.
-  if (!(await store.commit([rememberProof(proof, PLACE)]))) throw replayedProof()
-  return token
 }
 
 async function credentialProblem(

@@ -31,7 +31,9 @@ export function guardHandler<Claims>(
 ): RouteHandler & Handler {
   return async (request: Request, parameters: PathParameters = {}) => {
     const outcome = await gate(request)
-    return outcome.allowed ? handle(request, outcome.presentation, parameters) : outcome.response
+    if (!outcome.allowed) return outcome.response
+    const response = await handle(request, outcome.presentation, parameters)
+    return outcome.signResponse === undefined ? response : outcome.signResponse(response)
   }
 }
 

@@ -11,6 +11,7 @@ import {
   authorizationServerMetadataUrl,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
+  type MessageSignatureRule,
   protectedResourceMetadataUrl,
 } from '@attache/oauth'
 import type { Settings } from './settings.js'
@@ -21,6 +22,8 @@ export interface MetadataEndpointsDeps {
   readonly signer: Signer
   /** Scopes of the guarded routes, as far as they are known by now. */
   readonly scopes: () => readonly string[]
+  /** Under which of them something is signed. */
+  readonly signatureRules: () => readonly MessageSignatureRule[]
   readonly log: Log
   readonly random: Random
 }
@@ -39,23 +42,30 @@ export function metadataEndpoints(deps: MetadataEndpointsDeps): readonly Route[]
     }),
   })
   const resource = document(protectedResourceMetadataUrl(settings.origin), () => resourceMetadata(deps))
-  if (settings.walletAttesters.length === 0) return [resource]
+  // For whoever verifies tokens or signed answers.
+  const keys = document(`${settings.origin}${settings.endpoints.jwks}`, () => jwks(deps.signer))
+  if (settings.walletAttesters.length === 0) return [resource, keys]
   return [
     resource,
     document(authorizationServerMetadataUrl(settings.origin), () => serverMetadata(deps)),
-    document(`${settings.origin}${settings.endpoints.jwks}`, () => jwks(deps.signer)),
+    keys,
   ]
 }
 
-function resourceMetadata({ settings, scopes }: MetadataEndpointsDeps): JsonObject {
+function resourceMetadata({ settings, scopes, signatureRules, signer }: MetadataEndpointsDeps): JsonObject {
   const { origin, algorithms, walletAttesters } = settings
+  const rules = signatureRules()
+  const answers = rules.some(({ responses }) => responses)
   return createProtectedResourceMetadata({
     resource: origin,
     authorizationServers: walletAttesters.length === 0 ? [] : [origin],
     scopesSupported: scopes(),
     bearerMethodsSupported: ['header'],
+    jwksUri: answers ? `${origin}${settings.endpoints.jwks}` : undefined,
+    resourceSigningAlgValuesSupported: answers ? [signer.alg] : [],
+    messageSignatures: rules,
     dpopSigningAlgValuesSupported: algorithms,
-    dpopBoundAccessTokensRequired: true,
+    dpopBoundAccessTokensRequired: settings.senderConstraint === 'dpop',
     tlsClientCertificateBoundAccessTokens: settings.clientCertificate === undefined ? undefined : true,
   })
 }

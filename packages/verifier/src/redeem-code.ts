@@ -75,7 +75,8 @@ export async function redeemCode(
   ]
   if (!(await deps.store.commit([...steps, ...caller.remember]))) throw unknownCode()
   const { proof, certificateThumbprint } = caller
-  const confirmation = proof === undefined ? { certificateThumbprint } : { jkt: proof.jkt, certificateThumbprint }
+  const confirmation =
+    proof === undefined ? { certificateThumbprint } : { jkt: proof.jkt, certificateThumbprint }
   const { clientId, scope } = grant
   return createPresentationToken({ clientId, scope, presentation, jti, now, expiresAt, confirmation }, deps)
 }

@@ -12,6 +12,7 @@ import { type DcqlQuery, lintDcqlQuery, parseDcqlQuery } from '@attache/openid4v
 import type { Pdp } from '@attache/policy'
 import { type ClaimsOf, readerOf } from './claim-shape.js'
 import type { Decide, Decider } from './decision.js'
+import { type MessageSigning, type ReadSigning, readSigning } from './message-signing.js'
 import { byPolicy } from './policy-decision.js'
 import type { PresentedCredential } from './presentation.js'
 import { lintRequirement, nameOf } from './requirement-lint.js'
@@ -19,7 +20,7 @@ import type { Settings } from './settings.js'
 import { PRESENTATION_CONTEXTS, readStepUp, type StepUp } from './step-up.js'
 
 /** What a route requires. */
-export interface Requirement<Query extends JsonObject = JsonObject> extends StepUp {
+export interface Requirement<Query extends JsonObject = JsonObject> extends StepUp, MessageSigning {
   /** OAuth scope under which the authorization server knows this requirement; one scope, one query. */
   readonly scope: string
   /** DCQL, as on the wire; written by hand, or by `query(credential(…))`, which knows the types of its claims. */
@@ -50,6 +51,7 @@ export interface AskedRequirement {
 export interface ReadRequirement<Claims = JsonObject> extends AskedRequirement, Decider<Claims> {
   readonly challenge: 'metadata' | 'request_uri'
   readonly stepUp: StepUp
+  readonly signing: ReadSigning
 }
 
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
@@ -62,7 +64,7 @@ export type RequirementSettings = Pick<Settings, 'keyBinding' | 'allowIndexPaths
  *
  * @returns The requirement and advice for its author, to be logged.
  * @throws {TypeError} `scope_malformed`, `query_malformed`, a code of the DCQL lint, `policy_reads_unasked`,
- * `presentation_age`, `presentation_context`; where `strict`, `requirement_advice`.
+ * `presentation_age`, `presentation_context`, `signature_component`, `signature_body`; where `strict`, `requirement_advice`.
  *
  * Source: OpenID4VP 1.0, section 6; HAIP 1.0, section 5.3.2.
  */
@@ -78,6 +80,7 @@ export function readRequirement<const Query extends JsonObject>(
   const [credential] = query.credentials
   const decide = deciderOf(requirement.decide)
   const stepUp = readStepUp(requirement)
+  const signing = readSigning(requirement)
   if (challenge === 'request_uri' && stepUp.presentationContext === PRESENTATION_CONTEXTS.attestedWallet) {
     throw configurationError(
       'presentation_context',
@@ -93,7 +96,7 @@ export function readRequirement<const Query extends JsonObject>(
     throw configurationError('requirement_advice', first)
   const names = claimNames(query)
   return {
-    requirement: { scope, query, decide, readsClaims, challenge, stepUp, claimNames: names },
+    requirement: { scope, query, decide, readsClaims, challenge, stepUp, signing, claimNames: names },
     warnings: advice,
   }
 }

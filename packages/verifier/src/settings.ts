@@ -73,6 +73,11 @@ export interface VerifierOptions {
    */
   readonly clientCertificate?: TrustedCertificateField
   /**
+   * What a token is bound to: always a DPoP key; or, for clients that show a certificate and send no proof, the
+   * certificate alone, as a Bearer token of RFC 8705. @default dpop
+   */
+  readonly senderConstraint?: 'dpop' | 'dpop-or-certificate'
+  /**
    * Name of the authentication scheme in a 401 that hands over a `request_uri`. No standard names one; Attaché's own
    * agents know the default alone. @default `OpenID4VP`
    */
@@ -95,6 +100,7 @@ export interface Settings {
   readonly onlyChallengeEndpointOfOrigin: boolean
   readonly allowIndexPaths: boolean
   readonly clientCertificate: TrustedCertificateField | undefined
+  readonly senderConstraint: 'dpop' | 'dpop-or-certificate'
   readonly challengeScheme: string
   readonly endpoints: Endpoints
   readonly lifetimes: Lifetimes
@@ -161,6 +167,7 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
     onlyChallengeEndpointOfOrigin: options.onlyChallengeEndpointOfOrigin ?? true,
     allowIndexPaths: options.allowIndexPaths ?? false,
     clientCertificate: options.clientCertificate,
+    senderConstraint: readSenderConstraint(options),
     challengeScheme: readScheme(options.challengeScheme ?? 'OpenID4VP'),
     endpoints: {
       challenge: `${path}/challenge`,
@@ -189,6 +196,15 @@ function readOrigin(text: string): string {
   const url = parseHttpsUrl(text)
   if (url !== undefined && url.origin === text) return text
   throw configurationError('origin', 'The origin is https, host and port, without path or final slash.')
+}
+
+function readSenderConstraint(options: VerifierOptions): Settings['senderConstraint'] {
+  const { senderConstraint = 'dpop', clientCertificate } = options
+  if (senderConstraint === 'dpop' || clientCertificate !== undefined) return senderConstraint
+  throw configurationError(
+    'sender_constraint',
+    'Tokens can be bound to a certificate alone where clientCertificate says who names it.',
+  )
 }
 
 function readScheme(text: string): string {

@@ -22,6 +22,7 @@ import type { ClaimsOf } from './claim-shape.js'
 import { type Explanation, readExplanation } from './explanation.js'
 import { createGate, type Gate } from './gate.js'
 import { createIssuerTrust } from './issuer-trust.js'
+import { createSigningRegister } from './message-signing.js'
 import { metadataEndpoints } from './metadata-endpoints.js'
 import { pageEndpoints } from './page-endpoints.js'
 import type { DrawQr } from './presentation-page.js'
@@ -66,7 +67,8 @@ export interface Verifier {
   /**
    * Makes the gate of a route and lets its scope be asked for.
    *
-   * @throws {TypeError} `scope_taken`: the scope stands for another query already; or as `readRequirement`.
+   * @throws {TypeError} `scope_taken`: the scope stands for another query already; `signature_scope`,
+   * `signature_signer`; or as `readRequirement`.
    */
   requirePresentation<const Query extends JsonObject>(requirement: Requirement<Query>): Gate<ClaimsOf<Query>>
   /** Begins a plain OpenID4VP transaction. */
@@ -95,6 +97,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
   const requirements = new Map<string, AskedRequirement>()
   const requirementOf = (scope: string) => requirements.get(scope)
   const scopes = () => [...requirements.keys()]
+  const signing = createSigningRegister(deps.signer)
   const nonces = options.requireDpopNonce === true ? createNonces(settings.origin, { ...deps, seal }) : {}
   // The same agents come again, call by call: importing a key costs as much as verifying with it.
   const proofKeys = createKeyPool()
@@ -107,6 +110,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     verification,
     requirementOf,
     scopes,
+    signatureRules: signing.rules,
     proofKeys,
     explanationSeconds,
     watch: createTransactionWatch(deps),
@@ -124,6 +128,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     requirePresentation<const Query extends JsonObject>(wanted: Requirement<Query>) {
       const { requirement, warnings } = readRequirement(wanted, settings)
       register(requirement, requirements)
+      signing.add(requirement.scope, requirement.signing)
       for (const warning of warnings) deps.log.warn('verifier.query_advice', { scope: wanted.scope, warning })
       const tokenKeys = [{ ...deps.signer.publicJwk, kid: deps.signer.kid }]
       return createGate(requirement, { ...shared, ...verification, tokenKeys })
