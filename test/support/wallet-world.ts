@@ -12,6 +12,7 @@ import {
   type LogFields,
   type OutboundFetch,
   routeRequests,
+  SILENT_LOG,
   type Store,
 } from '@attache/core'
 import { createEnvelope } from '@attache/keys'
@@ -74,8 +75,18 @@ export const mandate = (clientId: string) => [
   },
 ]
 
+/** A guarded API and who it is to a wallet. */
+export interface GuardedApi {
+  readonly origin: string
+  readonly clientId: string
+  readonly certified: Certified
+  readonly verifier: Verifier
+}
+
 export interface WalletWorld {
   readonly bench: IssuerBench
+  /** Further APIs, as asked for. */
+  readonly others: readonly GuardedApi[]
   readonly verifier: Verifier
   readonly clientId: string
   readonly api: Certified
@@ -86,7 +97,7 @@ export interface WalletWorld {
   /** A wallet over the same store and network, as after a restart. */
   restart(): Wallet
   /** Calls the API as the agent's fetch does: with what is held, then with what a challenge leads to. */
-  callApi(path?: string, agent?: string): Promise<Response>
+  callApi(path?: string, agent?: string, origin?: string): Promise<Response>
   offer(options?: {
     readonly by?: 'value' | 'reference'
     readonly agent?: string
@@ -98,6 +109,8 @@ export interface WorldOptions {
   readonly wallet?: Partial<WalletOptions>
   readonly verifier?: Partial<VerifierOptions>
   readonly requirement?: Requirement
+  /** Origins of further APIs that ask for the same, trusted by the wallet as the first one is. */
+  readonly otherApis?: readonly string[]
   readonly pdp?: (clientId: string) => Pdp
   readonly attester?: Attester
   /** Stands between the wallet and the network. */
@@ -108,28 +121,22 @@ export interface WorldOptions {
 
 export async function createWalletWorld(options: WorldOptions = {}): Promise<WalletWorld> {
   const bench = await createIssuerBench({ dpopNonces: true, batchSize: 5, ...options.issuer })
-  const api = await certify('Payroll API', ['api.example'])
   const network = createNetwork()
   network.serve('https://issuer.example', async (request) => bench.send(request.url, await initOf(request)))
 
-  const clientId = x509HashClientIdentifier(api.signer.x5c?.[0] ?? '')
-  const verifier = createApiVerifier({ bench, api, network }, options)
-  const gate = verifier.requirePresentation(options.requirement ?? MANAGERS_IN_EU)
-  const routes = routeRequests(verifier.routes)
-  const guarded: Handler = async (request) => {
-    const answer = await routes(request.clone())
-    if (answer !== undefined) return answer
-    const outcome = await gate(request)
-    return outcome.allowed ? Response.json({ done: true }) : outcome.response
+  const { certified: api, clientId, verifier } = await serveApi(API, { bench, network }, options)
+  const others: GuardedApi[] = []
+  for (const origin of options.otherApis ?? []) {
+    others.push(await serveApi(origin, { bench, network }, options))
   }
-  network.serve(API, options.serveApi?.(guarded) ?? guarded)
 
   const lines: string[] = []
   const store = createMemoryStore({ clock: bench.time.clock })
-  const makeWallet = () => createWorldWallet({ bench, api, network, store, clientId, lines }, options)
+  const makeWallet = () => createWorldWallet({ bench, api, others, network, store, clientId, lines }, options)
   const wallet = makeWallet()
   return {
     bench,
+    others,
     verifier,
     clientId,
     api,
@@ -138,8 +145,8 @@ export async function createWalletWorld(options: WorldOptions = {}): Promise<Wal
     store,
     lines,
     restart: makeWallet,
-    callApi: (path = '/payroll/export', agent = AGENT) =>
-      callAsAgent(wallet, network, { url: `${API}${path}`, agent }),
+    callApi: (path = '/payroll/export', agent = AGENT, origin = API) =>
+      callAsAgent(wallet, network, { url: `${origin}${path}`, agent }),
     offer: async ({ by = 'value', agent = AGENT } = {}) => {
       const { uri, txCode } = await bench.issuer.createOffer({ agent, by }, bench.time.clock())
       return { uri, txCode: txCode ?? '' }
@@ -152,28 +159,48 @@ async function initOf(request: Request): Promise<RequestInit> {
   return request.method === 'GET' ? base : { ...base, body: await request.text() }
 }
 
-function createApiVerifier(
-  { bench, api, network }: { bench: IssuerBench; api: Certified; network: Network },
+/** An API of its own on the network: routes of its verifier, and everything else guarded. */
+async function serveApi(
+  origin: string,
+  { bench, network }: { bench: IssuerBench; network: Network },
   options: WorldOptions,
-): Verifier {
-  const random = createSeededRandom('verifier')
-  const store = createMemoryStore({ clock: bench.time.clock })
-  const silent = { info: () => {}, warn: () => {}, error: () => {} }
-  return createVerifier(
+): Promise<GuardedApi> {
+  const certified = await certify(`API ${origin}`, [new URL(origin).hostname])
+  const clock = bench.time.clock
+  const verifier = createVerifier(
     {
-      origin: API,
+      origin,
       trustedIssuers: [{ vct: VCT, anchors: bench.signing.anchors.certificates }],
       keyBinding: 'required',
       walletAttesters: [{ name: 'provider', anchors: bench.provider.anchors, clients: 'any' }],
       ...options.verifier,
     },
-    { signer: api.signer, store, fetch: network.fetch, clock: bench.time.clock, random, log: silent },
+    {
+      signer: certified.signer,
+      store: createMemoryStore({ clock }),
+      fetch: network.fetch,
+      clock,
+      random: createSeededRandom(`verifier ${origin}`),
+      log: SILENT_LOG,
+    },
   )
+  const gate = verifier.requirePresentation(options.requirement ?? MANAGERS_IN_EU)
+  const routes = routeRequests(verifier.routes)
+  const guarded: Handler = async (request) => {
+    const answer = await routes(request.clone())
+    if (answer !== undefined) return answer
+    const outcome = await gate(request)
+    return outcome.allowed ? Response.json({ done: true }) : outcome.response
+  }
+  network.serve(origin, options.serveApi?.(guarded) ?? guarded)
+  const clientId = x509HashClientIdentifier(certified.signer.x5c?.[0] ?? '')
+  return { origin, clientId, certified, verifier }
 }
 
 interface WalletParts {
   readonly bench: IssuerBench
   readonly api: Certified
+  readonly others: readonly GuardedApi[]
   readonly network: Network
   readonly store: Store
   readonly clientId: string
@@ -181,7 +208,7 @@ interface WalletParts {
 }
 
 function createWorldWallet(parts: WalletParts, options: WorldOptions): Wallet {
-  const { bench, api, network, store, clientId, lines } = parts
+  const { bench, api, others, network, store, clientId, lines } = parts
   const random = createSeededRandom(`wallet ${lines.length}`)
   const write = (event: string, fields: LogFields = {}) => {
     lines.push(JSON.stringify({ event, ...fields }))
@@ -195,7 +222,15 @@ function createWorldWallet(parts: WalletParts, options: WorldOptions): Wallet {
         { id: 'other-agent', clientId: CLIENT },
       ],
       issuers: [{ credentialIssuer: ISSUER, vcts: [VCT], anchors: bench.signing.anchors }],
-      verifiers: [{ clientId, anchors: api.anchors, apis: [API], authorizationServer: API }],
+      verifiers: [
+        { clientId, anchors: api.anchors, apis: [API], authorizationServer: API },
+        ...others.map(({ origin, certified, clientId: other }) => ({
+          clientId: other,
+          anchors: certified.anchors,
+          apis: [origin],
+          authorizationServer: origin,
+        })),
+      ],
       ...options.wallet,
     },
     {
