@@ -29,7 +29,7 @@ export interface PageContent {
 const STYLE =
   ':root{color-scheme:light dark}body{overflow-wrap:anywhere;font:1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:1rem auto;padding:0 1rem}' +
   'a.wallet,button{display:inline-block;font:inherit;padding:.75rem 1rem;margin:.25rem 0;max-width:100%;box-sizing:border-box;border:2px solid;border-radius:.5rem;background:none;color:inherit;text-decoration:none;cursor:pointer}' +
-  'a.wallet:focus-visible,button:focus-visible{outline:3px solid;outline-offset:3px}h1:focus{outline:none}svg{display:block;width:min(20rem,100%);height:auto}dt{font-weight:bold}dd{margin:0 0 .5rem}'
+  'a.wallet:focus-visible,button:focus-visible{outline:3px solid;outline-offset:3px}h1:focus{outline:none}svg{display:block;width:min(20rem,100%);height:auto}#live{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}dt{font-weight:bold}dd{margin:0 0 .5rem}'
 
 /**
  * Makes the answer that carries a page.
@@ -62,7 +62,8 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'Strict-Transport-Security': 'max-age=31536000',
   'X-Frame-Options': 'DENY',
   'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
+  // `no-referrer` would make the Origin of our own forms `null` (Fetch, section 3.2).
+  'Referrer-Policy': 'same-origin',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
 }
