@@ -40,7 +40,8 @@ export function readManifest(folder: string): Manifest {
   return parseManifest(JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')))
 }
 
-const EXACT = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/
+// An alias is a second version beside the first: `npm:express@4.21.2`.
+const EXACT = /^(?:npm:[@a-z0-9/._-]+@)?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/
 
 /** Dependencies whose version is not exact; a peer may be a range, a room is `workspace:*`. */
 export function judgeVersions(manifest: Manifest): readonly string[] {

@@ -3,8 +3,16 @@
  *
  * @module
  */
-import { configurationError, createGuardedFetch, SILENT_LOG, systemClock, systemRandom } from '@attache/core'
 import {
+  configurationError,
+  createGuardedFetch,
+  type JsonObject,
+  SILENT_LOG,
+  systemClock,
+  systemRandom,
+} from '@attache/core'
+import {
+  type ClaimsOf,
   createVerifier,
   isPlainPath,
   type Requirement,
@@ -13,7 +21,7 @@ import {
   type VerifierOptions,
 } from '@attache/verifier'
 import type { RequestHandler } from 'express'
-import { type GuardOptions, guard } from './require-presentation.js'
+import { type Guard, type GuardOptions, guard } from './require-presentation.js'
 import { createRouter } from './router.js'
 
 /** A verifier whose routes and gates are Express handlers. */
@@ -21,7 +29,7 @@ export interface ExpressVerifier extends Pick<Verifier, 'startTransaction' | 're
   /** `app.use(verifier.routes)`, at the root and before any body parser. */
   readonly routes: RequestHandler
   /** `app.post(path, verifier.requirePresentation(…), handler)`. */
-  requirePresentation(requirement: Requirement): RequestHandler
+  requirePresentation<const Query extends JsonObject>(requirement: Requirement<Query>): Guard<ClaimsOf<Query>>
 }
 
 /** What a verifier for Express is told: its own options, and where a proxy puts it. */

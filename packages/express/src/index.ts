@@ -6,7 +6,7 @@
 export type { ExpressVerifier, ExpressVerifierOptions } from './express-verifier.js'
 export { createExpressVerifier } from './express-verifier.js'
 export { createNodeListener } from './node-listener.js'
-export type { GuardOptions } from './require-presentation.js'
+export type { Guard, GuardedLocals, GuardOptions } from './require-presentation.js'
 export { guard } from './require-presentation.js'
 export { createRouter } from './router.js'
 export type { DeclaredRoute } from './unguarded-routes.js'
