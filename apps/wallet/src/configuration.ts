@@ -7,10 +7,9 @@
  * @module
  */
 
-import { parseJson } from '@attache/core'
-import { nearestName, startUpError } from '@attache/daemon'
 import type { TransactionDataType } from '@attache/wallet'
 import { z } from 'zod'
+import { malformed, parseStrictly } from './strict-configuration.js'
 
 /** An issuer whose credentials are taken; `anchors`, `statusAnchors` and `metadataAnchors` are PEM files. */
 export interface IssuerConfiguration {
@@ -55,6 +54,25 @@ export type MasterKeyConfiguration =
   | { readonly credential: string }
   | { readonly passphrase: string; readonly parameters: string }
 
+/** The built-in provider: a key file and the PEM file of its chain, without the root. */
+export interface WalletProviderConfiguration {
+  readonly issuer?: string | undefined
+  readonly key: string
+  readonly certificates: string
+  readonly lifetimeSeconds?: number | undefined
+  readonly keyStorage?: readonly string[] | undefined
+}
+
+/** An attester that knows this workload by the token its platform hands out. */
+export interface AttesterConfiguration {
+  /** Identifier of the attester. */
+  readonly url: string
+  /** The token as the platform writes it and writes it again; read at every question. */
+  readonly workloadTokenFile: string
+  /** PEM file with the anchors of the attester's certificate chain. */
+  readonly anchors?: string | undefined
+}
+
 /** The configuration. */
 export interface WalletConfiguration {
   readonly version: 1
@@ -65,13 +83,10 @@ export interface WalletConfiguration {
   readonly runtimeFolder: string
   /** The first wraps, all open. */
   readonly masterKeys: readonly MasterKeyConfiguration[]
-  readonly walletProvider: {
-    readonly issuer?: string | undefined
-    readonly key: string
-    readonly certificates: string
-    readonly lifetimeSeconds?: number | undefined
-    readonly keyStorage?: readonly string[] | undefined
-  }
+  /** The daemon vouches for itself with a key from its configuration; instead of `attestation`. */
+  readonly walletProvider?: WalletProviderConfiguration | undefined
+  /** Somebody else vouches for it; instead of `walletProvider`. */
+  readonly attestation?: { readonly attester: AttesterConfiguration } | undefined
   /** PEM files trusted for outgoing https beside the system's. */
   readonly trustedCertificates: readonly string[]
   /** Hosts (`name` or `name:port`) whose internal addresses may be called. */
@@ -95,12 +110,13 @@ export interface WalletConfiguration {
  * @throws {TypeError} `configuration_malformed`, with the path of the first mistake.
  */
 export function parseConfiguration(text: string): WalletConfiguration {
-  const json = parseJson(text)
-  if (!json.ok) throw malformed(`The configuration is not JSON (${json.reason}).`)
-  const schema = configurationSchema()
-  const parsed = schema.safeParse(json.value)
-  if (!parsed.success) throw malformed(describe(parsed.error, schema))
-  return parsed.data
+  const configuration = parseStrictly(text, configurationSchema())
+  if ((configuration.walletProvider === undefined) === (configuration.attestation === undefined)) {
+    throw malformed(
+      'The configuration needs exactly one of walletProvider (a key of your own) and attestation (an attester that knows this workload).',
+    )
+  }
+  return configuration
 }
 
 function configurationSchema() {
@@ -124,13 +140,20 @@ function configurationSchema() {
         ]),
       )
       .min(1),
-    walletProvider: z.strictObject({
-      issuer: z.string().min(1).optional(),
-      key: file,
-      certificates: file,
-      lifetimeSeconds: z.int().min(60).max(86_400).optional(),
-      keyStorage: texts.optional(),
-    }),
+    walletProvider: z
+      .strictObject({
+        issuer: z.string().min(1).optional(),
+        key: file,
+        certificates: file,
+        lifetimeSeconds: z.int().min(60).max(86_400).optional(),
+        keyStorage: texts.optional(),
+      })
+      .optional(),
+    attestation: z
+      .strictObject({
+        attester: z.strictObject({ url: file, workloadTokenFile: file, anchors: file.optional() }),
+      })
+      .optional(),
     trustedCertificates: z.array(file).default([]),
     allowPrivate: texts.default([]),
     agents: z.array(z.strictObject({ id: z.string().min(1), clientId: z.string().min(1) })).min(1),
@@ -189,42 +212,4 @@ function verifierSchema(file: z.ZodString) {
     requestAudience: z.enum(['static', 'request-uri']).optional(),
     challengeAudience: z.enum(['endpoint', 'origin']).optional(),
   })
-}
-
-function describe(error: z.ZodError, schema: z.ZodType): string {
-  // A name that is not known explains the one that is missing.
-  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]
-  if (issue === undefined) return 'The configuration is malformed.'
-  const path = issue.path.join('.')
-  if (issue.code !== 'unrecognized_keys') {
-    return `The configuration member ${path === '' ? '(top level)' : path} is wrong: ${issue.message}.`
-  }
-  const name = issue.keys[0] ?? ''
-  const nearest = nearestName(name, memberNames(schema, issue.path))
-  const meant = nearest === undefined ? 'Remove it.' : `Did you mean ${nearest}?`
-  return `The configuration has an unknown member ${[...issue.path, name].join('.')}. ${meant}`
-}
-
-/** The names that are known at a path of the schema. */
-function memberNames(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
-  const here = bare(schema)
-  if (here instanceof z.ZodArray && here.element instanceof z.ZodType) {
-    return memberNames(here.element, path.slice(1))
-  }
-  if (!(here instanceof z.ZodObject)) return []
-  const [first, ...rest] = path
-  if (first === undefined) return Object.keys(here.shape)
-  const inner: unknown = here.shape[String(first)]
-  return inner instanceof z.ZodType ? memberNames(inner, rest) : []
-}
-
-/** A schema without its defaults and its leave to be absent. */
-function bare(schema: z.ZodType): z.ZodType {
-  const wrapped = schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
-  const inner: unknown = wrapped ? schema.unwrap() : undefined
-  return inner instanceof z.ZodType ? bare(inner) : schema
-}
-
-function malformed(message: string): TypeError {
-  return startUpError('configuration_malformed', message)
 }

@@ -15,6 +15,8 @@ import type { Finding } from '@attache/agent'
 import { type OutboundFetch, VerificationError, wellKnownUrl } from '@attache/core'
 import { type ConfiguredFiles, createConfiguredFiles, describeFailure, readText } from '@attache/daemon'
 import { createAnchors } from '@attache/keys'
+import { attesterUrls } from '@attache/wallet'
+import { readWorkloadToken } from './attestation.js'
 import { parseConfiguration, type WalletConfiguration } from './configuration.js'
 import { createPolicy } from './policy.js'
 
@@ -45,6 +47,7 @@ export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
     }),
     ...(await Promise.all(trustFiles(configuration).map((file) => examineTrust(file, files)))),
     ...secretFiles(configuration).map((file) => examineSecret(file, files)),
+    ...(await examineWorkloadToken(configuration, files)),
     ...(await Promise.all(peersOf(configuration).map((peer) => examineClock(peer, deps)))),
   ]
 }
@@ -59,7 +62,12 @@ async function examined(check: string, good: string, work: () => Promise<void> |
   }
 }
 
-function trustFiles({ issuers, verifiers, trustedCertificates }: WalletConfiguration): readonly string[] {
+function trustFiles({
+  issuers,
+  verifiers,
+  trustedCertificates,
+  attestation,
+}: WalletConfiguration): readonly string[] {
   const named = [
     ...issuers.flatMap(({ anchors, statusAnchors, metadataAnchors }) => [
       anchors,
@@ -67,6 +75,7 @@ function trustFiles({ issuers, verifiers, trustedCertificates }: WalletConfigura
       metadataAnchors,
     ]),
     ...verifiers.map(({ anchors }) => anchors),
+    attestation?.attester.anchors,
     ...trustedCertificates,
   ]
   return [...new Set(named.filter((file) => file !== undefined))]
@@ -82,7 +91,7 @@ function secretFiles({ masterKeys, walletProvider }: WalletConfiguration): reado
   const named = masterKeys.map((one) =>
     typeof one === 'string' ? one : 'passphrase' in one ? one.passphrase : undefined,
   )
-  return [...named.filter((file) => file !== undefined), walletProvider.key]
+  return [...named, walletProvider?.key].filter((file) => file !== undefined)
 }
 
 function examineSecret(file: string, files: ConfiguredFiles): Finding {
@@ -103,13 +112,31 @@ function examineSecret(file: string, files: ConfiguredFiles): Finding {
   }
 }
 
+async function examineWorkloadToken(
+  { attestation }: WalletConfiguration,
+  files: ConfiguredFiles,
+): Promise<readonly Finding[]> {
+  if (attestation === undefined) return []
+  const check = 'workload-token'
+  try {
+    await readWorkloadToken(files.path(attestation.attester.workloadTokenFile))
+    return [{ check, outcome: 'ok', message: 'The workload token can be read.' }]
+  } catch (error) {
+    const message = error instanceof VerificationError ? error.message : 'The workload token cannot be read.'
+    return [{ check, outcome: 'failed', message }]
+  }
+}
+
 interface Peer {
   readonly name: string
   readonly url: string
 }
 
-function peersOf({ issuers, verifiers }: WalletConfiguration): readonly Peer[] {
+function peersOf({ issuers, verifiers, attestation }: WalletConfiguration): readonly Peer[] {
+  const attester = attestation?.attester.url
   return [
+    // Any answer has a Date, also the one that this path is to be posted to.
+    ...(attester === undefined ? [] : [{ name: attester, url: attesterUrls(attester).challenge }]),
     ...issuers.map(({ credentialIssuer }) => ({
       name: credentialIssuer,
       url: wellKnownUrl(credentialIssuer, 'openid-credential-issuer'),

@@ -18,14 +18,9 @@ import {
 } from '@attache/daemon'
 import { createAnchors, createEnvelope, parseAlgorithms } from '@attache/keys'
 import { createLevelStore } from '@attache/storage'
-import {
-  AGENT_ID,
-  createWallet,
-  createWalletProvider,
-  type Wallet,
-  type WalletOptions,
-} from '@attache/wallet'
+import { AGENT_ID, createWallet, type Wallet, type WalletOptions } from '@attache/wallet'
 import { agentCalls } from './agent-calls.js'
+import { createConfiguredAttester } from './attestation.js'
 import { parseConfiguration, type WalletConfiguration } from './configuration.js'
 import { examine } from './examine.js'
 import { readMasterKeys } from './master-keys.js'
@@ -39,6 +34,7 @@ import {
   type SocketPlace,
 } from './runtime-folder.js'
 import { type Calls, type SocketServer, serveSocket } from './socket-server.js'
+import { withoutAbsent } from './without-absent.js'
 
 /** A daemon that is up. */
 export interface RunningWallet {
@@ -82,9 +78,7 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
       log,
       pdp,
       envelope: createEnvelope(masterKeys, { random: systemRandom }),
-      attester: createWalletProvider(providerOptions(configuration), {
-        signer: files.signer(configuration.walletProvider),
-      }),
+      attester: createConfiguredAttester(configuration, { files, fetch: world.fetch }),
     })
     const examination = () =>
       examine({ configPath: path, fetch: world.fetch, milliseconds: () => clock() * 1000 })
@@ -152,25 +146,10 @@ function walletOptions(configuration: WalletConfiguration, files: ConfiguredFile
   }
 }
 
-type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> }
-
-/** The members that are there: an option that was left out keeps its default. */
-function withoutAbsent<T extends object>(options: T): Present<T> {
-  const present = (value: object): value is Present<T> => !Object.values(value).includes(undefined)
-  const kept: object = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  if (present(kept)) return kept
-  throw new Error('Absent members were left out.')
-}
-
 function worldOf(configuration: WalletConfiguration, files: ConfiguredFiles) {
   const ca = configuration.trustedCertificates.map(files.text)
   const { allowPrivate } = configuration
   return { fetch: createGuardedFetch({ ca, allowPrivate }), random: systemRandom }
-}
-
-function providerOptions({ walletProvider }: WalletConfiguration) {
-  const { issuer, lifetimeSeconds, keyStorage } = walletProvider
-  return withoutAbsent({ issuer, lifetimeSeconds, keyStorage })
 }
 
 async function openSockets(
