@@ -9,7 +9,7 @@
  */
 import { type NumericDate, ProtocolError, type Random, randomId, randomText } from '@attache/core'
 import { generateDecryptionKey, type Seal, type Signer } from '@attache/keys'
-import { type InitialChallengeRequest, insufficientAuthorization } from '@attache/oauth'
+import { dpopKeyOfRequest, type InitialChallengeRequest, insufficientAuthorization } from '@attache/oauth'
 import {
   encodeIaRequest,
   IA_OPENID4VP_PRESENTATION,
@@ -37,9 +37,10 @@ export interface IssueChallengeDeps {
  * Makes the answer that asks for a presentation.
  *
  * @returns The answer, to be thrown by the endpoint: it is an error to OAuth.
- * @throws {ProtocolError} `invalid_scope`, `invalid_request`, `invalid_target`, `missing_interaction_type`.
+ * @throws {ProtocolError} `invalid_scope`, `invalid_request`, `invalid_target`, `missing_interaction_type`,
+ * `invalid_dpop_proof`.
  *
- * Source: OpenID4VCI 1.1 draft -01, section 6.2.1.1.
+ * Source: OpenID4VCI 1.1 draft -01, section 6.2.1.1; RFC 9449, section 10.1.
  */
 export async function issueChallenge(
   facts: {
@@ -52,6 +53,8 @@ export async function issueChallenge(
   const { settings, random } = deps
   const { requirement, codeChallenge } = readWish(facts.wanted, deps)
   const { caller, now } = facts
+  // Who names another key than the one it holds means somebody else's.
+  dpopKeyOfRequest(facts.wanted.request, caller.proof.jkt)
   const key = generateDecryptionKey()
   const session = {
     id: randomId(random, 'ses'),

@@ -15,8 +15,12 @@ import {
   createIssuerKeys,
   digest,
   type IssuerKeys,
+  jwkThumbprint,
   type IssuerTrust as KeyTrust,
+  type ParsedJws,
   type PublicJwk,
+  parseAlgorithms,
+  verifyJws,
 } from '@attache/keys'
 import type { IssuerFacts, IssuerKeyResolver, ResolvedIssuerKey } from '@attache/sd-jwt'
 import { type StatusListTrust, trustCertificates, trustKey } from '@attache/status-list'
@@ -33,7 +37,7 @@ export interface TrustedIssuer {
   readonly discovery?: { readonly jwksUri: string } | 'jwt-vc-issuer' | undefined
   /** The `iss` these credentials carry. With `anchors`: a credential with another `iss` is refused. */
   readonly issuer?: string | undefined
-  /** Certificates (PEM) that vouch for signers of its status lists. @default `anchors` */
+  /** Certificates (PEM) that vouch for signers of its status lists. @default whoever vouches for its credentials */
   readonly statusAnchors?: readonly string[] | undefined
   /** With `anchors`: the leaf must name `iss` as URI or its host as DNS name. @default false */
   readonly requireIssBinding?: boolean | undefined
@@ -126,12 +130,9 @@ function readRule(
     issuer.issuer === undefined && trust.mechanism === 'x5c'
       ? { x5c: { ...trust, ...binding } }
       : { issuers: { [issuer.issuer ?? '']: trust } }
-  return {
-    id: digest('sha-256', JSON.stringify(issuer)),
-    types,
-    keys: createIssuerKeys(options, deps),
-    statusTrust: readStatusTrust(issuer, position),
-  }
+  const id = digest('sha-256', JSON.stringify(issuer))
+  const issuerKeys = createIssuerKeys(options, deps)
+  return { id, types, keys: issuerKeys, statusTrust: readStatusTrust(issuer, position, { id, issuerKeys }) }
 }
 
 function readTrust(issuer: TrustedIssuer, position: number): KeyTrust | undefined {
@@ -151,12 +152,56 @@ function kidOf({ kid }: PublicJwk): { readonly kid?: string } {
 }
 
 // A list's signer must be named for the list's host: under a shared anchor nobody speaks for another.
-function readStatusTrust(issuer: TrustedIssuer, position: number): StatusListTrust {
-  const pem = issuer.statusAnchors ?? issuer.anchors
-  const [key] = issuer.keys ?? []
-  if (pem === undefined && key !== undefined) return trustKey(key)
-  const anchors = createAnchors(`trustedIssuers[${position}].statusAnchors`, pem ?? [])
-  return trustCertificates({ anchors, signer: 'uri-host' })
+function readStatusTrust(
+  { anchors, statusAnchors, keys = [], issuer }: TrustedIssuer,
+  position: number,
+  { id, issuerKeys }: { readonly id: string; readonly issuerKeys: IssuerKeys },
+): StatusListTrust {
+  const pem = statusAnchors ?? anchors
+  if (pem !== undefined) {
+    const list = createAnchors(`trustedIssuers[${position}].statusAnchors`, pem)
+    return trustCertificates({ anchors: list, signer: 'uri-host' })
+  }
+  const [only, ...more] = keys
+  if (only !== undefined) return more.length === 0 ? trustKey(only) : trustKeys([only, ...more])
+  // The issuer signs its own lists: with one of the keys that are fetched for its credentials.
+  return {
+    id: `issuer:${id}`,
+    async keyFor({ header: { kid, alg } }, { now }) {
+      const header = { ...(alg === undefined ? {} : { alg }), ...(kid === undefined ? {} : { kid }) }
+      return (await issuerKeys.resolve({ header, issuer, now })).key
+    },
+  }
+}
+
+const ANY_ALGORITHM = parseAlgorithms([
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'PS256',
+  'PS384',
+  'PS512',
+])
+
+// While keys change, lists of the old and of the new one are in use. The resolver verifies with whatever is found
+// here, and holds type and algorithm against its own rules.
+function trustKeys(keys: readonly [PublicJwk, ...PublicJwk[]]): StatusListTrust {
+  return {
+    id: `keys:${keys.map(jwkThumbprint).join(' ')}`,
+    keyFor: async (token) => keys.find((key) => isSignedBy(token, key)) ?? keys[0],
+  }
+}
+
+function isSignedBy(token: ParsedJws, key: PublicJwk): boolean {
+  const { typ } = token.header
+  try {
+    verifyJws(token, { typ: typeof typ === 'string' ? typ : '', algorithms: ANY_ALGORITHM, key })
+    return true
+  } catch {
+    return false
+  }
 }
 
 interface Resolution {
