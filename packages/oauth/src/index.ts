@@ -144,6 +144,7 @@ export {
   requireConfirmation,
 } from './protected-request.js'
 export type {
+  MetadataSigner,
   ProtectedResourceExpectation,
   ProtectedResourceMetadata,
 } from './protected-resource-metadata.js'

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@attache/core'
 import { createSoftwareSigner, generatePrivateJwk, parsePublicJwk, signJws } from '@attache/keys'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -17,6 +18,7 @@ import {
   protectedResourceMetadataUrl,
 } from './protected-resource-metadata.js'
 
+const NOW = 1_790_000_000
 const RUNS = { seed: 3, numRuns: 60 }
 const words = fc.option(
   fc.array(fc.stringMatching(/^[A-Za-z0-9_:-]{1,12}$/), { minLength: 1, maxLength: 3 }),
@@ -248,15 +250,19 @@ describe('protected resource metadata', () => {
     const signer = createSoftwareSigner(generatePrivateJwk('ES256'))
     const thief = createSoftwareSigner(generatePrivateJwk('ES256'))
     const plain = { resource: 'https://api.example.com', scopes_supported: ['plain'], resource_name: 'Plain' }
-    const sign = (payload: Record<string, string | string[]>, by = signer) =>
-      signJws({ header: { typ: 'JWT' }, payload: { iss: 'https://trust.example', ...payload } }, by)
+    const sign = (payload: JsonObject, by = signer, header: JsonObject = { typ: 'JWT' }) =>
+      signJws({ header, payload: { iss: 'https://trust.example', ...payload } }, by)
     const signedBy = {
       issuer: 'https://trust.example',
       keys: [parsePublicJwk(signer.publicJwk)],
       algorithms: ['ES256'] as const,
+      now: NOW,
     }
-    const read = (signed_metadata: string) =>
-      parseProtectedResourceMetadata({ ...plain, signed_metadata }, { resource: plain.resource, signedBy })
+    const read = (signed_metadata: string, maxAgeSeconds?: number) =>
+      parseProtectedResourceMetadata(
+        { ...plain, signed_metadata },
+        { resource: plain.resource, signedBy: { ...signedBy, maxAgeSeconds } },
+      )
     const good = await sign({ scopes_supported: ['signed'] })
     expect(read(good)).toMatchObject({ scopesSupported: ['signed'], resourceName: 'Plain' })
     // Without a key that is trusted for it, it is as if it were not there.
@@ -268,9 +274,22 @@ describe('protected resource metadata', () => {
       await sign({ scopes_supported: ['x'] }, thief),
       await sign({ iss: 'https://evil.example' }),
       await sign({ signed_metadata: good }),
+      // Another kind of token of the same signer, and one of another time.
+      await sign({ scopes_supported: ['x'] }, signer, { typ: 'at+jwt' }),
+      await sign({ scopes_supported: ['x'] }, signer, { typ: 'statuslist+jwt' }),
+      await sign({ exp: NOW - 61 }),
+      await sign({ nbf: NOW + 61 }),
+      await sign({ iat: 'today' }),
       'not a jwt',
     ]) {
       expect(() => read(bad)).toThrow(expect.objectContaining({ code: 'metadata_signature' }))
+    }
+    expect(
+      read(await sign({ scopes_supported: ['signed'], exp: NOW + 60 }, signer, {})).scopesSupported,
+    ).toEqual(['signed'])
+    expect(read(await sign({ iat: NOW - 60 }), 60).resourceName).toBe('Plain')
+    for (const old of [await sign({ iat: NOW - 61 }), good]) {
+      expect(() => read(old, 60)).toThrow(expect.objectContaining({ code: 'metadata_signature' }))
     }
     const foreign = await sign({ resource: 'https://evil.example' })
     expect(() => read(foreign)).toThrow(mismatch)

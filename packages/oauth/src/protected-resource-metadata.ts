@@ -7,8 +7,14 @@
  *
  * @module
  */
-import { configurationError, type JsonObject, parseHttpsUrl, VerificationError } from '@attache/core'
-import { type JwsAlgorithm, type PublicJwk, parseJws, verifyJws } from '@attache/keys'
+import {
+  configurationError,
+  type JsonObject,
+  type NumericDate,
+  parseHttpsUrl,
+  VerificationError,
+} from '@attache/core'
+import { checkTimes, type JwsAlgorithm, type PublicJwk, parseJws, verifyJws } from '@attache/keys'
 import { z } from 'zod'
 import { jsonMembers, malformedAnswer, readable } from './message-members.js'
 import {
@@ -123,13 +129,17 @@ export interface ProtectedResourceExpectation {
   /** The identifier the metadata URL was made from, or the URL that was requested when a 401 led here. */
   readonly resource: string
   /** Whose signature counts for `signed_metadata`; without it, signed metadata is ignored. */
-  readonly signedBy?:
-    | {
-        readonly issuer: string
-        readonly keys: readonly PublicJwk[]
-        readonly algorithms: readonly JwsAlgorithm[]
-      }
-    | undefined
+  readonly signedBy?: MetadataSigner | undefined
+}
+
+/** Whoever signs metadata. */
+export interface MetadataSigner {
+  readonly issuer: string
+  readonly keys: readonly PublicJwk[]
+  readonly algorithms: readonly JwsAlgorithm[]
+  readonly now: NumericDate
+  /** Greatest age by `iat`, in seconds, for signers that state no `exp`. @default any, as RFC 9728 has it */
+  readonly maxAgeSeconds?: number | undefined
 }
 
 /**
@@ -181,36 +191,44 @@ function withSigned(plain: ProtectedResourceMetadata, signed: JsonObject): Prote
   return parseDocument({ ...createProtectedResourceMetadata(plain), ...signed })
 }
 
-function verifySignedMetadata(
-  text: string,
-  signedBy: NonNullable<ProtectedResourceExpectation['signedBy']>,
-): JsonObject {
+function verifySignedMetadata(text: string, signer: MetadataSigner): JsonObject {
   try {
     const jws = parseJws(text, { maxBytes: 65_536 })
-    const typ = jws.header['typ']
     const { iss, signed_metadata: nested, ...members } = jws.payload
-    if (iss !== signedBy.issuer || nested !== undefined) throw new Error('issuer or nesting')
-    if (!signedBy.keys.some((key) => verifies(jws, typ, { ...signedBy, key }))) throw new Error('signature')
+    if (iss !== signer.issuer || nested !== undefined) throw new Error('issuer or nesting')
+    if (!signer.keys.some((key) => verifies(jws, { ...signer, key }))) throw new Error('signature')
+    checkTimes(jws.payload, signer.now)
+    checkAge(jws.payload, signer)
     return members
   } catch (cause) {
-    throw new VerificationError('metadata_signature', 'The signed metadata is not signed by a trusted key.', {
-      cause,
-    })
+    throw new VerificationError(
+      'metadata_signature',
+      'The signed metadata is not signed by a trusted key, or not for this time.',
+      { cause },
+    )
   }
 }
 
+function checkAge({ iat }: JsonObject, { now, maxAgeSeconds }: MetadataSigner): void {
+  if (maxAgeSeconds === undefined) return
+  if (typeof iat !== 'number' || now - iat > maxAgeSeconds) throw new Error('age')
+}
+
+// RFC 9728 names no type. What names one that is not plain is another kind of token of the same signer.
+const PLAIN_TYPES = [undefined, 'JWT']
+
 function verifies(
   jws: ReturnType<typeof parseJws>,
-  typ: unknown,
   expected: { readonly algorithms: readonly JwsAlgorithm[]; readonly key: PublicJwk },
 ): boolean {
-  if (typeof typ !== 'string') return false
-  try {
-    verifyJws(jws, { typ, algorithms: expected.algorithms, key: expected.key })
-    return true
-  } catch {
-    return false
-  }
+  return PLAIN_TYPES.some((typ) => {
+    try {
+      verifyJws(jws, { typ, algorithms: expected.algorithms, key: expected.key })
+      return true
+    } catch {
+      return false
+    }
+  })
 }
 
 /**
