@@ -14,6 +14,7 @@ import { describe, expect, test } from 'vitest'
 const ORIGIN = 'https://api.example'
 const VCT = 'https://hr.example/types/agent-role/v1'
 const MANAGER = { role: 'Manager', region: 'EU', salary_band: 'S7' }
+const CLERK = { ...MANAGER, role: 'Clerk' }
 const QUERY = {
   credentials: [
     {
@@ -30,15 +31,15 @@ const REQUIREMENT: Requirement = {
   decide: claimsIn({ role: ['Manager'], region: ['EU'] }),
 }
 
-async function start(options: { requireDpopNonce?: boolean } = {}) {
+async function start(options: { requireDpopNonce?: boolean } = {}, requirement: Requirement = REQUIREMENT) {
   const bench = await createTestBench({ origin: ORIGIN, vct: VCT })
   const reasons: unknown[] = []
   const warn = (event: string, { reason }: LogFields = {}) => {
-    if (event === 'verifier.response.refused' && isReason(reason)) reasons.push(reason)
+    if (/^verifier\.(response|presentation)\.refused$/.test(event) && isReason(reason)) reasons.push(reason)
   }
   const log = { ...SILENT_LOG, warn }
   const verifier = createVerifier({ ...bench.options, ...options }, { ...bench.deps, log })
-  const gate = verifier.requirePresentation(REQUIREMENT)
+  const gate = verifier.requirePresentation(requirement)
   const calls: string[] = []
   const handle = async (request: Request) => {
     calls.push(request.headers.has('Authorization') ? 'token' : 'bare')
@@ -48,7 +49,7 @@ async function start(options: { requireDpopNonce?: boolean } = {}) {
   }
   const connect = async (claims: JsonObject, fault?: PresentationFault) => {
     const agent = await bench.createAgent(claims, fault)
-    return { agent, fetch: agent.connect({ routes: verifier.routes, handle }) }
+    return { agent, reasons, fetch: agent.connect({ routes: verifier.routes, handle }) }
   }
   return { bench, verifier, calls, reasons, connect }
 }
@@ -58,9 +59,11 @@ const URL_OF_ROUTE = `${ORIGIN}/payroll/export`
 const faults = Object.keys(PRESENTATION_FAULTS).filter((name): name is PresentationFault =>
   Object.hasOwn(PRESENTATION_FAULTS, name),
 )
-const refused = faults.filter((fault) => fault !== 'over_disclosing')
+// What asks for no values is answered by any; see the test on values below.
+const harmless = ['over_disclosing', 'other_values'] as const
+const refused = faults.filter((fault) => !harmless.some((name) => name === fault))
 
-const REASONS: Readonly<Record<Exclude<PresentationFault, 'over_disclosing'>, PresentationReason>> = {
+const REASONS: Readonly<Record<string, PresentationReason>> = {
   expired: 'credential_expired',
   revoked: 'status_invalid',
   suspended: 'status_invalid',
@@ -169,6 +172,43 @@ describe('plain transactions of a fake wallet', () => {
     const started = await verifier.startTransaction({ query: QUERY, crossDevice: true })
     expect((await agent.answerTransaction(started.requestUrl, verifier.routes)).status).toBe(400)
     expect(reasons).toEqual([REASONS[fault]])
+  })
+})
+
+describe('values in a query', () => {
+  const valued = {
+    credentials: [
+      { ...QUERY.credentials[0], claims: [{ path: ['role'], values: ['Manager'] }, { path: ['region'] }] },
+    ],
+  }
+  const seen: unknown[] = []
+  const decide = (claims: JsonObject) => {
+    seen.push(claims['role'])
+    return claims['role'] === 'Manager'
+  }
+
+  test('a wallet that answers with others is refused when it presents [VP-V-EVL-06]', async () => {
+    const { fetch, reasons } = await (await start({}, { ...REQUIREMENT, query: valued })).connect(
+      CLERK,
+      'other_values',
+    )
+    expect((await fetch(URL_OF_ROUTE, post)).status).toBe(401)
+    expect(reasons).toEqual(['value_mismatch'])
+  })
+
+  test('never decide: the decision reads what was disclosed, on every call [VP-V-EVL-01]', async () => {
+    // Asked without values, answered with others: nothing but the decision stands in the way.
+    const { fetch } = await (await start({}, { ...REQUIREMENT, decide })).connect(CLERK, 'other_values')
+    expect((await fetch(URL_OF_ROUTE, post)).status).toBe(403)
+    // Asked with values that the decision does not accept: an answer to the query is no permission.
+    const lax = {
+      ...valued,
+      credentials: [{ ...valued.credentials[0], claims: [{ path: ['role'], values: ['Clerk', 'Manager'] }] }],
+    }
+    const other = await (await start({}, { ...REQUIREMENT, query: lax, decide })).connect(CLERK)
+    expect((await other.fetch(URL_OF_ROUTE, post)).status).toBe(403)
+    expect((await other.fetch(URL_OF_ROUTE, post)).status).toBe(403)
+    expect(seen).toEqual(['Clerk', 'Clerk', 'Clerk'])
   })
 })
 

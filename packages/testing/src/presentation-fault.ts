@@ -20,6 +20,7 @@ export const PRESENTATION_FAULTS = {
   foreign_key: 'Another key than the one the credential is bound to signed the presentation.',
   unbound: 'The presentation carries no proof of the key at all.',
   stale: 'The presentation was made an hour ago.',
+  other_values: 'The presentation answers a query for certain values with a credential that has others.',
   over_disclosing:
     'The presentation shows every claim, asked for or not. A verifier takes what it asked for.',
 } as const

@@ -7,6 +7,7 @@ import type { Clock, JsonObject, Random } from '@attache/core'
 import { createSoftwareSigner, generatePrivateJwk, type Signer } from '@attache/keys'
 import {
   type AuthorizationRequest,
+  type DcqlQuery,
   matchDcqlQuery,
   parseTransactionData,
   type VpToken,
@@ -76,7 +77,8 @@ async function present(
   const { dcqlQuery: query, transactionData = [], nonce } = request
   if (query === undefined) return undefined
   const { vct, claims } = parseHeldSdJwtVc(facts.credential)
-  const match = matchDcqlQuery(query, [{ id: 'only', format: 'dc+sd-jwt', vct, claims, holderBound: true }])
+  const asked = facts.fault === 'other_values' ? withoutValues(query) : query
+  const match = matchDcqlQuery(asked, [{ id: 'only', format: 'dc+sd-jwt', vct, claims, holderBound: true }])
   if (!match.satisfied) return undefined
   const entries = transactionData.map((text) => parseTransactionData(text, query))
   const made = match.selections.map(async (selection) => {
@@ -86,4 +88,13 @@ async function present(
     return [queryId, [await presentWithFault({ ...facts, selection, nonce, transactionData: own })]] as const
   })
   return new Map(await Promise.all(made))
+}
+
+// As a wallet that does not look at them, or does not care.
+function withoutValues(query: DcqlQuery): DcqlQuery {
+  const credentials = query.credentials.map((credential) => ({
+    ...credential,
+    claims: credential.claims?.map(({ id, path }) => ({ id, path })),
+  }))
+  return { ...query, credentials }
 }
