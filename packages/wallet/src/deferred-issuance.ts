@@ -17,7 +17,13 @@ import { callIssuer } from './issuer-call.js'
 import { keepCredentials, keepResponse, type TokenFacts } from './keep-credentials.js'
 import { agreeOnEncryption, openAnswer, sealRequest } from './message-protection.js'
 import type { WalletAgent } from './options.js'
-import type { PendingCredential, PendingDeferred, PendingIssuance } from './pending-issuance.js'
+import { isOutage } from './outage.js'
+import {
+  nextTurn,
+  type PendingCredential,
+  type PendingDeferred,
+  type PendingIssuance,
+} from './pending-issuance.js'
 import { type IssuancePlan, wantedConfigurations } from './plan-issuance.js'
 import type { ReceiveDeps } from './redeem-token.js'
 import { errorOf, refused } from './request-credential.js'
@@ -27,13 +33,9 @@ export type ResumedIssuance =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'stored'; readonly credentials: readonly string[] }
 
-/** A token stage this old was left by a process that ended; a younger one may still be at work. */
-const LEFT_BEHIND_SECONDS = 60
-
 /** @returns Whether something is to be done for this issuance now. */
 export function isDue(pending: PendingIssuance, now: NumericDate): boolean {
-  if (pending.stage === 'deferred') return pending.nextPollAt <= now
-  return pending.stage === 'token' && pending.createdAt + LEFT_BEHIND_SECONDS <= now
+  return pending.stage !== 'authorization' && nextTurn(pending) <= now
 }
 
 /**
@@ -51,10 +53,10 @@ export async function resumeIssuance(
 ): Promise<ResumedIssuance> {
   const { pending } = facts
   try {
+    if (pending.stage === 'token') await destroyKeys(pending, deps)
     const ready = await prepare(facts, deps)
     if (pending.stage === 'deferred') return await poll({ ...ready, pending }, deps)
-    const kept = await keepCredentials({ ...ready, pending }, deps)
-    return { kind: 'stored', credentials: kept.flatMap((one) => (one.kind === 'stored' ? one.held.id : [])) }
+    return await fetchAnew({ ...ready, pending }, deps)
   } catch (error) {
     // A network that is down is no answer: the record stays until its deadline.
     if (!(error instanceof VerificationError) || isOutage(error)) throw error
@@ -63,10 +65,37 @@ export async function resumeIssuance(
   }
 }
 
-/** Whether an error says that nobody answered, rather than that somebody refused. */
-export function isOutage(error: unknown): boolean {
-  if (!(error instanceof VerificationError)) return false
-  return ['fetch_failed', 'fetch_timed_out'].includes(error.code) || isOutage(error.cause)
+async function fetchAnew(
+  facts: Omit<TokenFacts, 'pending'> & { readonly pending: PendingCredential },
+  deps: ReceiveDeps,
+): Promise<ResumedIssuance> {
+  const kept = await keepCredentials(facts, deps)
+  return { kind: 'stored', credentials: kept.flatMap((one) => (one.kind === 'stored' ? one.held.id : [])) }
+}
+
+async function destroyKeys(
+  { agent, keyRefs = [] }: Pick<PendingCredential, 'agent' | 'keyRefs'>,
+  deps: ReceiveDeps,
+): Promise<void> {
+  const provider = deps.keysOf(agent)
+  await Promise.all(keyRefs.map((ref) => provider.destroy(ref)))
+}
+
+// The answer with the credential was lost on its way to us; the token is still good to ask for another one.
+async function startOver(
+  facts: Omit<TokenFacts, 'pending'> & { readonly pending: PendingDeferred },
+  deps: ReceiveDeps,
+): Promise<ResumedIssuance> {
+  const { agent, credentialIssuer, authorizationServer, configurationIds, createdAt, deadline, id } =
+    facts.pending
+  const pending: PendingCredential = {
+    ...{ agent, credentialIssuer, authorizationServer, configurationIds, createdAt, deadline, id },
+    stage: 'token',
+    token: facts.token,
+  }
+  await deps.pendings.commit([await deps.pendings.storing(pending)])
+  await destroyKeys(facts.pending, deps)
+  return fetchAnew({ ...facts, pending }, deps)
 }
 
 async function prepare(
@@ -95,6 +124,9 @@ async function prepare(
     deps,
   )
   const token = await freshToken({ plan, client, now }, pending.token, deps)
+  // A refreshed token may have taken the place of the old one at the server: this one is all there is.
+  if (token !== pending.token)
+    await deps.pendings.commit([await deps.pendings.storing({ ...pending, token })])
   return { plan, client, token, algorithms: deps.options.algorithms, now }
 }
 
@@ -124,14 +156,20 @@ async function poll(
   const encryption = agreeOnEncryption(plan)
   const request = { transactionId: pending.transactionId, responseEncryption: encryption.response?.demand }
   const { body, contentType } = await sealRequest(makeDeferredCredentialRequest(request), encryption)
+  // Durable before it goes out: the issuer may hold its answer for delivered when we never had it.
+  await deps.pendings.commit([await deps.pendings.storing({ ...pending, token, asking: true })])
   const answer = await callIssuer({ url, body, contentType, accessToken: token.accessToken, client }, deps)
-  if (answer.status !== 200 && answer.status !== 202) throw refused(errorOf(answer))
+  if (answer.status !== 200 && answer.status !== 202) {
+    const error = errorOf(answer)
+    if (error === 'invalid_transaction_id' && pending.asking === true) return startOver(facts, deps)
+    throw refused(answer)
+  }
   const response = await abortWith('response', async () =>
     parseCredentialResponse(answer.status, await openAnswer(answer, encryption)),
   )
   if (response.state === 'pending') {
     if (response.transactionId !== pending.transactionId) throw abort('response')
-    const next: PendingDeferred = { ...pending, token, nextPollAt: now + response.interval }
+    const next: PendingDeferred = { ...pending, token, asking: false, nextPollAt: now + response.interval }
     await deps.pendings.commit([await deps.pendings.storing(next)])
     return { kind: 'waiting' }
   }
@@ -140,6 +178,7 @@ async function poll(
   const keys = await Promise.all(
     pending.keyRefs.map(async (ref) => ({ ref, signer: await provider.signer(ref) })),
   )
-  const kept = await keepResponse(facts, { wanted, keys, response }, deps)
+  const settle = async () => deps.pendings.removing(pending)
+  const kept = await keepResponse(facts, { wanted, settle, keys, response }, deps)
   return { kind: 'stored', credentials: kept.kind === 'stored' ? [kept.held.id] : [] }
 }

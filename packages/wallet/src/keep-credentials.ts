@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type Log, type NumericDate, type Random, randomId } from '@attache/core'
+import { type Log, type NumericDate, type Random, randomId, type StoreStep } from '@attache/core'
 import type { JwsAlgorithm, KeyProvider } from '@attache/keys'
 import type { CredentialResponse } from '@attache/openid4vci'
 import type { ClientInstance } from './client-instance.js'
@@ -52,32 +52,46 @@ const DEFAULT_COPIES = 10
 /** A deferred credential is given up after so long, in seconds. */
 const DEFERRAL_SECONDS = 7 * 86_400
 
-/** Fetches and keeps every credential of a plan. */
+/** One credential of a plan, and what becomes of the pending issuance in the commit that keeps it. */
+interface Order {
+  readonly wanted: WantedConfiguration
+  readonly identifier: string | undefined
+  readonly settle: () => Promise<StoreStep>
+}
+
+/** Fetches and keeps every credential of a plan that is not kept yet. */
 export async function keepCredentials(facts: TokenFacts, deps: KeepDeps): Promise<readonly KeptCredential[]> {
+  const orders = facts.plan.wanted.flatMap((wanted) =>
+    (facts.token.credentialIdentifiers.get(wanted.id) ?? [undefined]).map((identifier) => ({
+      wanted,
+      identifier,
+    })),
+  )
   const kept: KeptCredential[] = []
-  for (const wanted of facts.plan.wanted) {
-    const identifiers = facts.token.credentialIdentifiers.get(wanted.id) ?? [undefined]
-    for (const identifier of identifiers) kept.push(await keepOne(facts, { wanted, identifier }, deps))
+  let pending = { ...facts.pending, keyRefs: undefined }
+  for (const [at, order] of orders.entries()) {
+    if (at < (facts.pending.done ?? 0)) continue
+    const next = { ...pending, done: at + 1 }
+    const settle = async () =>
+      next.done === orders.length ? deps.pendings.removing(pending) : deps.pendings.storing(next)
+    kept.push(await keepOne({ ...facts, pending }, { ...order, settle }, deps))
+    pending = next
   }
-  await deps.pendings.commit([deps.pendings.removing(facts.pending)])
   return kept
 }
 
-async function keepOne(
-  facts: TokenFacts,
-  order: { readonly wanted: WantedConfiguration; readonly identifier: string | undefined },
-  deps: KeepDeps,
-): Promise<KeptCredential> {
+async function keepOne(facts: TokenFacts, order: Order, deps: KeepDeps): Promise<KeptCredential> {
   const { plan, client, token } = facts
   const provider = deps.keysOf(plan.agent.id)
   const keys = await makeKeys(facts, order.wanted, deps)
+  const keyRefs = keys.map(({ ref }) => ref)
+  await deps.pendings.commit([await deps.pendings.storing({ ...facts.pending, keyRefs })])
   try {
     const signers = keys.map(({ signer }) => signer)
     const request = { plan, ...order, accessToken: token.accessToken, client, keys: signers }
     const response = await requestCredential(request, deps)
-    if (response.state === 'pending')
-      return await defer(facts, { wanted: order.wanted, keys, response }, deps)
-    return await keepResponse(facts, { wanted: order.wanted, keys, response }, deps)
+    if (response.state === 'pending') return await defer(facts, { ...order, keys, response }, deps)
+    return await keepResponse(facts, { ...order, keys, response }, deps)
   } catch (error) {
     await Promise.all(keys.map(({ ref }) => provider.destroy(ref)))
     throw error
@@ -102,8 +116,7 @@ async function makeKeys(
 
 async function defer(
   facts: TokenFacts,
-  order: {
-    readonly wanted: WantedConfiguration
+  order: Order & {
     readonly keys: readonly ProvenKey[]
     readonly response: Extract<CredentialResponse, { state: 'pending' }>
   },
@@ -124,15 +137,14 @@ async function defer(
     nextPollAt: facts.now + order.response.interval,
     keyRefs: order.keys.map(({ ref }) => ref),
   }
-  await deps.pendings.commit([await deps.pendings.storing(pending)])
+  await deps.pendings.commit([await deps.pendings.storing(pending), await order.settle()])
   return { kind: 'deferred', pending }
 }
 
 /** Verifies and keeps what one response held; used by the first answer and by the last poll alike. */
 export async function keepResponse(
-  facts: Omit<TokenFacts, 'pending'> & { readonly pending: PendingCredential | PendingDeferred },
-  order: {
-    readonly wanted: WantedConfiguration
+  facts: Omit<TokenFacts, 'pending'>,
+  order: Omit<Order, 'identifier'> & {
     readonly keys: readonly ProvenKey[]
     readonly response: Extract<CredentialResponse, { state: 'issued' }>
   },
@@ -176,7 +188,7 @@ export async function keepResponse(
   }
   const older = await olderOnes(held, plan.agent.id, deps)
   const replaced = await keysOfOlder(older, plan.agent.id, deps)
-  const steps = facts.pending.stage === 'deferred' ? [deps.pendings.removing(facts.pending)] : []
+  const steps = [await order.settle()]
   await deps.held.keep(plan.agent.id, held, { removing: older.map(({ id }) => id), steps })
 
   await destroyUnused({ held, keys, replaced }, deps.keysOf(plan.agent.id))

@@ -15,6 +15,7 @@ import type { CredentialCard } from './held-credential.js'
 import type { KillSwitch } from './kill-switch.js'
 import { lookAround } from './look-at-status.js'
 import type { WalletAgent } from './options.js'
+import type { PendingIssuance } from './pending-issuance.js'
 import type { ReceiveDeps } from './redeem-token.js'
 import { backoffSeconds, isLow, renewalTime, renewCredential } from './renew-credential.js'
 
@@ -58,20 +59,32 @@ export async function maintainAgent(
     if (pending.stage === 'authorization' || !isDue(pending, now)) continue
     await attempt(
       { ...facts, id: pending.id, event: 'receive' },
-      () => resumeIssuance({ agent, pending, now }, deps),
+      async () => (await resumeIssuance({ agent, pending, now }, deps)).kind === 'stored',
       deps,
     )
   }
+  const underWay = await deps.pendings.list(agent.id)
   for (const card of await deps.held.cards(agent.id)) {
+    if (underWay.some((pending) => bringsNew(pending, card))) continue
     if (!(await isToBeRenewed({ agent, card, now }, deps))) continue
     const renew = async () => {
       const held = await deps.held.open(agent.id, card.id)
-      // Another one took its place meanwhile.
-      if (held !== undefined) await renewCredential({ agent, held, now }, deps)
+      // Where it is gone, another one took its place meanwhile.
+      if (held === undefined) return true
+      return (await renewCredential({ agent, held, now }, deps)).outcome === 'stored'
     }
     await attempt({ ...facts, id: card.id, event: 'renew' }, renew, deps)
   }
   await lookAround({ agent: agent.id, now }, deps)
+}
+
+// A renewal that waits for its issuer is not started again.
+function bringsNew(pending: PendingIssuance, card: CredentialCard): boolean {
+  return (
+    pending.stage !== 'authorization' &&
+    pending.credentialIssuer === card.credentialIssuer &&
+    pending.configurationIds.includes(card.configurationId)
+  )
 }
 
 async function isToBeRenewed(
@@ -95,16 +108,20 @@ async function attempt(
     readonly id: string
     readonly event: 'receive' | 'renew'
   },
-  work: () => Promise<unknown>,
+  work: () => Promise<boolean>,
   deps: MaintainDeps,
 ): Promise<void> {
   const { agent, now, id, event } = facts
   if (!deps.backoff.mayTry(id, now)) return
   try {
-    await work()
+    const isDone = await work()
     deps.backoff.succeeded(id)
-    const done = { code: 'done', message: 'Done without a person.', facts: { item: id } }
-    await deps.explanations.record({ agent: agent.id, event, outcome: 'granted', ...done }, now)
+    const code = isDone ? 'done' : 'pending'
+    const message = isDone ? 'Done without a person.' : 'The issuer is asked again later.'
+    await deps.explanations.record(
+      { agent: agent.id, event, outcome: 'granted', code, message, facts: { item: id } },
+      now,
+    )
   } catch (error) {
     if (!(error instanceof VerificationError) && !(error instanceof ProtocolError)) throw error
     deps.backoff.failed(id, now)

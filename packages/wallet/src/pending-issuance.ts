@@ -2,7 +2,9 @@
  * Issuances under way: what must survive a restart, and nothing else.
  *
  * A union of stages. `authorization`: a person is at the authorization server. `token`: the token is there
- * and the credential not yet. `deferred`: the issuer asked us to come again. Each is a sealed record.
+ * and the credential not yet. `deferred`: the issuer asked us to come again. Each is a sealed record, and moves on
+ * in the commit that keeps what was reached, so that a process that ends anywhere leaves one of them or the
+ * credential.
  *
  * Source: OpenID4VCI 1.0, sections 5, 8.3 and 9; requirements/wallet-issuance.md, VCI-W-DEF-06.
  *
@@ -38,6 +40,10 @@ export interface PendingAuthorization extends AnyPending {
 export interface PendingCredential extends AnyPending {
   readonly stage: 'token'
   readonly token: IssuanceToken
+  /** How many of the credentials are kept, in the order of the plan. */
+  readonly done?: number | undefined
+  /** Keys made for the next one; of no use to whoever finds them after a restart. */
+  readonly keyRefs?: readonly string[] | undefined
 }
 
 /** The issuer promised the credential for later. */
@@ -47,10 +53,20 @@ export interface PendingDeferred extends AnyPending {
   readonly transactionId: string
   readonly nextPollAt: NumericDate
   readonly keyRefs: readonly string[]
+  /** A poll went out, and its answer never arrived here: the credential may be issued and gone. */
+  readonly asking?: boolean | undefined
 }
 
 /** An issuance under way. */
 export type PendingIssuance = PendingAuthorization | PendingCredential | PendingDeferred
+
+/** A token stage this old was left by a process that ended; a younger one may still be at work. */
+const LEFT_BEHIND_SECONDS = 60
+
+/** When it is the turn of an issuance that waits for nobody but us. */
+export function nextTurn(pending: PendingCredential | PendingDeferred): NumericDate {
+  return pending.stage === 'deferred' ? pending.nextPollAt : pending.createdAt + LEFT_BEHIND_SECONDS
+}
 
 /** Access to issuances under way. */
 export interface PendingIssuances {
@@ -117,7 +133,13 @@ function parsePendingIssuance(agent: string, content: JsonValue): PendingIssuanc
         resource: text.optional(),
         detailsRequested: z.boolean(),
       }),
-      z.object({ ...any, stage: z.literal('token'), token }),
+      z.object({
+        ...any,
+        stage: z.literal('token'),
+        token,
+        done: z.number().optional(),
+        keyRefs: z.array(text).optional(),
+      }),
       z.object({
         ...any,
         stage: z.literal('deferred'),
@@ -125,6 +147,7 @@ function parsePendingIssuance(agent: string, content: JsonValue): PendingIssuanc
         transactionId: text,
         nextPollAt: z.number(),
         keyRefs: z.array(text),
+        asking: z.boolean().optional(),
       }),
     ])
     .safeParse(content)

@@ -60,17 +60,22 @@ export async function receiveOffer(facts: OfferFacts, deps: ReceiveDeps): Promis
     preAuthorizedCode: preAuthorized.preAuthorizedCode,
     txCode: preAuthorized.txCode === undefined ? undefined : facts.txCode,
   } as const
-  try {
-    const token = await requestIssuanceToken({ plan, client, request, now }, deps)
-    await attempts.close()
-    return await redeem({ plan, client, token, now }, deps)
-  } catch (error) {
-    const wrongCode = error instanceof VerificationError && error.code === 'invalid_grant'
-    if (!wrongCode || preAuthorized.txCode === undefined) throw error
-    if (await attempts.count())
-      return { ...txCodeRequired(plan, preAuthorized.txCode), code: 'tx_code_wrong' }
-    throw abort('tx_code_attempts', error)
-  }
+  await attempts.begin()
+  const token = await requestIssuanceToken({ plan, client, request, now }, deps).catch(
+    async (error: unknown) => {
+      const wrongCode = error instanceof VerificationError && error.code === 'invalid_grant'
+      await attempts.end(wrongCode)
+      if (!wrongCode || request.txCode === undefined || attempts.interrupted) throw error
+      if (attempts.areLeft) return undefined
+      throw abort('tx_code_attempts', error)
+    },
+  )
+  if (token === undefined)
+    return {
+      ...txCodeRequired(plan, preAuthorized.txCode ?? { inputMode: 'numeric' }),
+      code: 'tx_code_wrong',
+    }
+  return redeem({ plan, client, token, now, steps: [await attempts.closing()] }, deps)
 }
 
 /**
@@ -160,7 +165,11 @@ function txCodeRequired(
   }
 }
 
-/** How often this offer was tried; an offer that gave a token, or was wrong three times, is closed. */
+/**
+ * How often this offer was tried; an offer that gave a token, or was wrong three times, is closed. A try counts
+ * before it goes out. One that was begun and never ended may have used the offer up: nobody is told then that the
+ * Transaction Code was wrong.
+ */
 async function offerAttempts(facts: OfferFacts, code: string, deps: ReceiveDeps) {
   const where = { agent: facts.agent.id, kind: 'pending', id: `offer-${digest('sha-256', code)}` } as const
   const record = await deps.vault.read(where)
@@ -170,18 +179,21 @@ async function offerAttempts(facts: OfferFacts, code: string, deps: ReceiveDeps)
   if (member(content, 'closed') === true) throw abort('offer_used')
   if (attempts >= MOST_TX_CODES) throw abort('tx_code_attempts')
 
-  const write = async (next: { attempts: number; closed: boolean }) => {
+  const writing = (next: { attempts: number; closed: boolean; began?: boolean }) => {
     const expiresAt = facts.now + OFFER_REMEMBERED_SECONDS
-    await deps.vault.commit([
-      await deps.vault.writing(where, { v: 1, stage: 'offer', ...next }, { expiresAt }),
-    ])
+    return deps.vault.writing(where, { v: 1, stage: 'offer', ...next }, { expiresAt })
   }
   return {
-    close: () => write({ attempts, closed: true }),
-    /** @returns Whether another code may be asked for. */
-    async count() {
-      await write({ attempts: attempts + 1, closed: false })
-      return attempts + 1 < MOST_TX_CODES
+    interrupted: member(content, 'began') === true,
+    /** Whether another code may be asked for after this one. */
+    areLeft: attempts + 1 < MOST_TX_CODES,
+    closing: () => writing({ attempts, closed: true }),
+    async begin() {
+      await deps.vault.commit([await writing({ attempts: attempts + 1, closed: false, began: true })])
+    },
+    /** Only what the server called wrong counts. */
+    async end(wrong: boolean) {
+      await deps.vault.commit([await writing({ attempts: wrong ? attempts + 1 : attempts, closed: false })])
     },
   }
 }

@@ -9,13 +9,14 @@
  * @module
  */
 import type { ReceiveReply } from '@attache/agent'
-import { type NumericDate, randomId, VerificationError } from '@attache/core'
+import { type NumericDate, randomId, type StoreStep, VerificationError } from '@attache/core'
 import type { AuthorizationServerCallDeps } from './authorization-server-call.js'
 import type { ClientInstance, ClientInstanceDeps } from './client-instance.js'
 import type { IssuanceToken } from './issuance-token.js'
 import { type KeepDeps, type KeptCredential, keepCredentials } from './keep-credentials.js'
 import type { WalletOptions } from './options.js'
-import type { PendingCredential } from './pending-issuance.js'
+import { isOutage } from './outage.js'
+import { nextTurn, type PendingCredential } from './pending-issuance.js'
 import type { IssuancePlan } from './plan-issuance.js'
 
 /** What receiving needs. */
@@ -26,17 +27,23 @@ export interface ReceiveDeps extends KeepDeps, AuthorizationServerCallDeps, Clie
 /** A token that led to no credential is given up after so long, in seconds. */
 const TOKEN_STAGE_SECONDS = 86_400
 
-/** Keeps what a token is good for; the token is durable first, so that a crash loses no credential. */
+/**
+ * Keeps what a token is good for; the token is durable first, so that a crash loses no credential. Where nobody
+ * answers, the issuance waits for the next round of maintenance.
+ *
+ * @param facts.steps What is settled by having the token, in the same commit.
+ */
 export async function redeem(
   facts: {
     readonly plan: IssuancePlan
     readonly client: ClientInstance
     readonly token: IssuanceToken
     readonly now: NumericDate
+    readonly steps?: readonly StoreStep[]
   },
   deps: ReceiveDeps,
 ): Promise<ReceiveReply> {
-  const { plan, token, now } = facts
+  const { plan, token, now, steps = [] } = facts
   const pending: PendingCredential = {
     stage: 'token',
     id: randomId(deps.random, 'txn'),
@@ -48,11 +55,12 @@ export async function redeem(
     deadline: now + TOKEN_STAGE_SECONDS,
     token,
   }
-  await deps.pendings.commit([await deps.pendings.storing(pending)])
+  await deps.pendings.commit([await deps.pendings.storing(pending), ...steps])
   try {
     const kept = await keepCredentials({ ...facts, pending, algorithms: deps.options.algorithms }, deps)
     return replyTo(kept, plan)
   } catch (error) {
+    if (isOutage(error)) return { outcome: 'pending', transaction: pending.id, nextPollAt: nextTurn(pending) }
     if (error instanceof VerificationError) await deps.pendings.commit([deps.pendings.removing(pending)])
     throw error
   }

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { ReceiveReply } from '@attache/agent'
 import type { NumericDate } from '@attache/core'
 import { sha256 } from '@attache/keys'
 import { abort } from './abort.js'
@@ -64,12 +65,13 @@ function spread(text: string): number {
 /**
  * Renews a credential with its refresh token.
  *
+ * @returns How far it got: `pending` where the issuer takes its time, or does not answer at the moment.
  * @throws {VerificationError} A code of `ISSUANCE_ABORTS`; the old credential stays.
  */
 export async function renewCredential(
   facts: { readonly agent: WalletAgent; readonly held: HeldCredential; readonly now: NumericDate },
   deps: ReceiveDeps,
-): Promise<void> {
+): Promise<ReceiveReply> {
   const { agent, held, now } = facts
   const { renewal } = held
   const issuer = deps.options.issuers.find(
@@ -97,7 +99,7 @@ export async function renewCredential(
   const known = renewal.credentialIdentifiers
   const named = fresh.credentialIdentifiers.size > 0 || known === undefined
   const credentialIdentifiers = named ? fresh.credentialIdentifiers : new Map([[held.configurationId, known]])
-  await redeem({ plan, client, token: { ...fresh, credentialIdentifiers }, now }, deps)
+  return redeem({ plan, client, token: { ...fresh, credentialIdentifiers }, now }, deps)
 }
 
 // A rotated token is the only one that still counts; losing it would end every later renewal.

@@ -24,6 +24,7 @@ import type { Attester } from './attester.js'
 import type { ClientInstance } from './client-instance.js'
 import { callIssuer, fetchIssuerNonce, type IssuerAnswer, type IssuerCallDeps } from './issuer-call.js'
 import { agreeOnEncryption, type MessageEncryption, openAnswer, sealRequest } from './message-protection.js'
+import { outageOf } from './outage.js'
 import type { IssuancePlan, WantedConfiguration } from './plan-issuance.js'
 
 /** One credential, to be asked for. */
@@ -85,8 +86,7 @@ export async function requestCredential(
     const encryption = agreeOnEncryption(order.plan)
     const answer = await sendRequest(order, encryption, deps)
     if (answer.status === 200 || answer.status === 202) return readResponse(answer, encryption)
-    const error = errorOf(answer)
-    if (error !== 'invalid_nonce' || attempt === 2) throw refused(error)
+    if (errorOf(answer) !== 'invalid_nonce' || attempt === 2) throw refused(answer)
   }
 }
 
@@ -116,7 +116,7 @@ async function freshNonce(order: CredentialOrder, deps: RequestCredentialDeps): 
   return abortWith('response', async () => {
     const answer = await fetchIssuerNonce({ url: nonceEndpoint, client: order.client }, deps)
     const parsed = parseJson(answer.text)
-    if (answer.status !== 200 || !parsed.ok) throw abort('response')
+    if (answer.status !== 200 || !parsed.ok) throw abort('response', outageOf(answer.status))
     return parseNonceResponse(parsed.value).cNonce
   })
 }
@@ -166,7 +166,9 @@ export function errorOf(answer: IssuerAnswer): string {
 }
 
 /** What a refusal of the issuer means for the issuance. */
-export function refused(error: string): VerificationError {
+export function refused(answer: IssuerAnswer): VerificationError {
+  const error = errorOf(answer)
   if (error === 'credential_request_denied') return abort('credential_request_denied')
-  return abort('response', new VerificationError(error, 'The issuer answered with this error.'))
+  const outage = outageOf(answer.status)
+  return abort('response', outage ?? new VerificationError(error, 'The issuer answered with this error.'))
 }
