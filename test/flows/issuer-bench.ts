@@ -66,7 +66,7 @@ schema:
     region: { enum: [EU, US, APAC, LATAM, MEA] }
 `
 
-const PERSON: Readonly<Record<string, string>> = {
+export const PERSON: Readonly<Record<string, string>> = {
   employee_id: 'E-10442',
   family_name: 'Okafor',
   given_name: 'Ngozi',
@@ -138,6 +138,8 @@ export type BenchOptions = Partial<Omit<IssuerOptions, 'templates'>> & {
   readonly templates?: readonly string[]
   readonly people?: readonly ImportRow[]
   readonly store?: Store
+  /** Of the attestation that clients need unless `clientAuthentication` says otherwise. */
+  readonly attestation?: { readonly challenges?: boolean; readonly maxAttestationAgeSeconds?: number }
 }
 
 /** Made once: certificates are the slow part of a bench, and nothing of a test depends on whose they are. */
@@ -171,7 +173,7 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
     { ...shared, signer: signing.signer },
   )
   const texts = options.templates ?? [options.template ?? TEMPLATE]
-  const { template, people, store: given, templates, ...rest } = options
+  const { template, people, store: given, templates, attestation, ...rest } = options
   const issuer = createIssuer(
     {
       mode: 'haip',
@@ -180,6 +182,7 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
         method: 'attestation',
         attesters: [{ name: 'provider', anchors: provider.anchors, clients: 'any' }],
         challenges: false,
+        ...attestation,
       },
       transactionCode: { inputMode: 'numeric', length: 6 },
       ...rest,
