@@ -16,6 +16,7 @@ import {
   SILENT_LOG,
 } from '@attache/core'
 import {
+  type CertificateAuthority,
   createAnchors,
   createCertificateAuthority,
   createSoftwareSigner,
@@ -25,7 +26,7 @@ import {
   type TrustAnchors,
 } from '@attache/keys'
 import { x509HashClientIdentifier } from '@attache/openid4vp'
-import { createVerifier } from '@attache/verifier'
+import { createVerifier, type StepUp } from '@attache/verifier'
 import { type RunningWallet, serve } from '../../apps/wallet/src/serve.js'
 import { certify, createIssuerBench, type IssuerBench } from '../flows/issuer-bench.js'
 import { NOW } from './clock.js'
@@ -52,22 +53,38 @@ export interface DaemonWorld {
   close(): Promise<void>
 }
 
+/** An attester elsewhere, in the place of a provider key in the wallet's folder. */
+export interface ForeignAttester {
+  /** Whom issuer and API trust to vouch. */
+  readonly anchors: TrustAnchors
+  /** The member `attestation` of the wallet's configuration. */
+  readonly attestation: JsonObject
+  /** The authority of all TLS certificates. */
+  readonly tls: CertificateAuthority
+}
+
 /**
  * @param change Alters the configuration before it is written.
  * @param options.batchSize How many copies the issuer gives at once.
+ * @param options.requirement What the guarded route wants beside the usual.
  */
 export async function createDaemonWorld(
   change: (configuration: JsonObject) => JsonObject = (same) => same,
-  options: { readonly batchSize?: number } = {},
+  options: {
+    readonly batchSize?: number
+    readonly attester?: ForeignAttester
+    readonly requirement?: StepUp
+  } = {},
 ): Promise<DaemonWorld> {
+  const { attester, requirement, ...benchOptions } = options
   const folder = mkdtempSync(join(tmpdir(), 'attache-'))
-  const tls = await createTlsAuthority()
+  const tls = attester?.tls ?? (await createTlsAuthority())
   const [issuerOrigin, apiOrigin] = [await createHttpsOrigin(tls), await createHttpsOrigin(tls)]
-  const provider = await writeProvider(folder)
+  const provider = attester?.anchors ?? (await writeProvider(folder))
   const attesters = [{ name: 'provider', anchors: provider, clients: 'any' }] as const
   const credentialIssuer = `${issuerOrigin.origin}/acme`
   const bench = await createIssuerBench({
-    ...options,
+    ...benchOptions,
     credentialIssuer,
     clientAuthentication: { method: 'attestation', attesters, challenges: true },
   })
@@ -82,7 +99,14 @@ export async function createDaemonWorld(
   const vct = `${credentialIssuer}/types/agent-role/v1`
   const api = await certify('Payroll API', ['localhost'])
   const clientId = x509HashClientIdentifier(api.signer.x5c?.[0] ?? '')
-  const guarded = createGuardedApi({ bench, attesters, api: api.signer, vct, origin: apiOrigin.origin })
+  const guarded = createGuardedApi({
+    bench,
+    attesters,
+    api: api.signer,
+    vct,
+    origin: apiOrigin.origin,
+    requirement,
+  })
   const seen: Request[] = []
   const serveApi = (before: (guarded: Handler) => Handler) =>
     apiOrigin.serve((request) => {
@@ -103,7 +127,7 @@ export async function createDaemonWorld(
     dataFolder: 'data',
     runtimeFolder: 'run',
     masterKeys: [write('master.key', encodeBase64url(new Uint8Array(32).fill(9)))],
-    walletProvider: { issuer: 'https://provider.example', key: 'provider.key', certificates: 'provider.pem' },
+    ...(attester === undefined ? { walletProvider: WALLET_PROVIDER } : { attestation: attester.attestation }),
     trustedCertificates: ['tls-ca.pem'],
     allowPrivate: ['localhost'],
     agents: [
@@ -154,7 +178,14 @@ export async function createDaemonWorld(
   }
 }
 
-async function writeProvider(folder: string): Promise<TrustAnchors> {
+const WALLET_PROVIDER = {
+  issuer: 'https://provider.example',
+  key: 'provider.key',
+  certificates: 'provider.pem',
+}
+
+/** Writes `provider.key` and `provider.pem`. @returns The anchors that trust it. */
+export async function writeProvider(folder: string): Promise<TrustAnchors> {
   const random = createSeededRandom('provider')
   const validity = { notBefore: NOW - 86_400, notAfter: NOW + 365 * 86_400 }
   const privateJwk = generatePrivateJwk('ES256')
@@ -194,6 +225,7 @@ function createGuardedApi(parts: {
   readonly api: Parameters<typeof createVerifier>[1]['signer']
   readonly vct: string
   readonly origin: string
+  readonly requirement: StepUp | undefined
 }): Handler {
   const { bench, attesters, api, vct, origin } = parts
   const { origin: issuer } = new URL(bench.issuer.credentialIssuer)
@@ -219,7 +251,7 @@ function createGuardedApi(parts: {
   const query = {
     credentials: [{ id: 'role_cred', format: 'dc+sd-jwt', meta: { vct_values: [vct] }, claims }],
   }
-  const gate = verifier.requirePresentation({ ...MANAGERS_IN_EU, query })
+  const gate = verifier.requirePresentation({ ...MANAGERS_IN_EU, query, ...parts.requirement })
   const routes = routeRequests(verifier.routes)
   return async (request) => {
     const answer = await routes(request.clone())

@@ -36,8 +36,8 @@ export interface HttpsOrigin {
   close(): Promise<void>
 }
 
-/** Listens on a free port; until a handler is set, everything is 503. */
-export async function createHttpsOrigin(issuer: CertificateAuthority): Promise<HttpsOrigin> {
+/** A certificate for localhost and its key, both PEM. */
+export async function certifyLocalhost(issuer: CertificateAuthority): Promise<{ key: string; cert: string }> {
   const privateJwk = generatePrivateJwk('ES256')
   const now = systemClock()
   const { pem } = await issueCertificate(
@@ -52,8 +52,14 @@ export async function createHttpsOrigin(issuer: CertificateAuthority): Promise<H
     },
     { random: systemRandom },
   )
+  return { key: privateJwkToPem(privateJwk), cert: pem }
+}
+
+/** Listens on a free port; until a handler is set, everything is 503. */
+export async function createHttpsOrigin(issuer: CertificateAuthority): Promise<HttpsOrigin> {
+  const certified = await certifyLocalhost(issuer)
   let handler: Handler = async () => new Response(null, { status: 503 })
-  const server = createServer({ key: privateJwkToPem(privateJwk), cert: pem }, async (request, response) => {
+  const server = createServer(certified, async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(Buffer.from(chunk))
     const headers = new Headers()

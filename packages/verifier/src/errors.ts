@@ -153,24 +153,88 @@ export function isPresentationReason(code: string): code is PresentationReason {
   return Object.hasOwn(PRESENTATION_REASONS, code)
 }
 
-/** Problem codes of a guarded route, each with its title and status. */
+/** Problem codes of a guarded route, each with its title, its status and what to do about it. */
 export const PROBLEMS = {
-  token_missing: { status: 401, title: 'An access token is needed' },
-  token_invalid: { status: 401, title: 'The access token is not accepted' },
-  proof_invalid: { status: 401, title: 'The DPoP proof is not accepted' },
-  proof_nonce_needed: { status: 401, title: 'The DPoP proof needs a nonce of this server' },
-  signature_invalid: { status: 401, title: 'The request is not signed as this route asks' },
-  body_too_large: { status: 413, title: 'The body is larger than this route verifies' },
-  body_too_slow: { status: 408, title: 'The body took too long' },
-  request_malformed: { status: 400, title: 'The request cannot be read' },
-  credential_revoked: { status: 401, title: 'The credential behind the token is no longer valid' },
-  credential_expired: { status: 401, title: 'The credential behind the token has expired' },
-  status_unavailable: { status: 403, title: 'The status of the credential cannot be learned now' },
-  keys_unavailable: { status: 403, title: 'The keys of the issuer cannot be learned now' },
-  step_up_needed: { status: 401, title: 'A fresher or stronger presentation is needed' },
-  scope_insufficient: { status: 403, title: 'The access token grants another scope' },
-  decision_denied: { status: 403, title: 'The credential does not allow this' },
-  decision_failed: { status: 403, title: 'No decision could be made' },
+  token_missing: {
+    status: 401,
+    title: 'An access token is needed',
+    hint: 'Present for the scope at the authorization server of resource_metadata, then send its token.',
+  },
+  token_invalid: {
+    status: 401,
+    title: 'The access token is not accepted',
+    hint: 'Present again, and send the new token to this origin alone.',
+  },
+  proof_invalid: {
+    status: 401,
+    title: 'The DPoP proof is not accepted',
+    hint: 'Make a new DPoP proof for this method, URL and token, by the key of the token.',
+  },
+  proof_nonce_needed: {
+    status: 401,
+    title: 'The DPoP proof needs a nonce of this server',
+    hint: 'Put the value of DPoP-Nonce into the next proof.',
+  },
+  signature_invalid: {
+    status: 401,
+    title: 'The request is not signed as this route asks',
+    hint: 'Sign the request as Accept-Signature says, by the key of the token.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'The body is larger than this route verifies',
+    hint: 'Send a smaller body.',
+  },
+  body_too_slow: {
+    status: 408,
+    title: 'The body took too long',
+    hint: 'Send the body at once.',
+  },
+  request_malformed: {
+    status: 400,
+    title: 'The request cannot be read',
+    hint: 'Send one token in the Authorization field, to a plain path, without method override.',
+  },
+  credential_revoked: {
+    status: 401,
+    title: 'The credential behind the token is no longer valid',
+    hint: 'Ask the issuer why. If there is a newer credential, present that one.',
+  },
+  credential_expired: {
+    status: 401,
+    title: 'The credential behind the token has expired',
+    hint: 'Renew the credential, then present it.',
+  },
+  status_unavailable: {
+    status: 403,
+    title: 'The status of the credential cannot be learned now',
+    hint: 'Try again later. The issuer of the credential does not answer for its status.',
+  },
+  keys_unavailable: {
+    status: 403,
+    title: 'The keys of the issuer cannot be learned now',
+    hint: 'Try again later. The issuer of the token does not show its keys.',
+  },
+  step_up_needed: {
+    status: 401,
+    title: 'A fresher or stronger presentation is needed',
+    hint: 'Present again, in the way that acr_values and max_age ask for.',
+  },
+  scope_insufficient: {
+    status: 403,
+    title: 'The access token grants another scope',
+    hint: 'Present for the scope named here.',
+  },
+  decision_denied: {
+    status: 403,
+    title: 'The credential does not allow this',
+    hint: 'Another credential may do: see which claims are missing or do not suffice.',
+  },
+  decision_failed: {
+    status: 403,
+    title: 'No decision could be made',
+    hint: 'Tell whoever runs this API the transaction id.',
+  },
 } as const
 
 /** One of the codes of {@link PROBLEMS}. */

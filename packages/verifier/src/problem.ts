@@ -40,7 +40,7 @@ export function problemResponse(
   problem: Problem,
   settings: Pick<Settings, 'origin' | 'algorithms'> & Partial<Pick<Settings, 'senderConstraint'>>,
 ): Response {
-  const { status, title } = PROBLEMS[problem.code]
+  const { status, title, hint } = PROBLEMS[problem.code]
   const challenge = createResourceChallenge({
     algorithms: settings.algorithms,
     resourceMetadata: protectedResourceMetadataUrl(settings.origin),
@@ -49,7 +49,7 @@ export function problemResponse(
     bearer: settings.senderConstraint === 'dpop-or-certificate',
     ...problem.stepUp,
   })
-  return json(status, problemBody(problem, { status, title }), {
+  return json(status, problemBody(problem, { status, title, hint }), {
     ...NO_STORE,
     ...problem.headers,
     'Content-Type': 'application/problem+json',
@@ -59,7 +59,7 @@ export function problemResponse(
 
 function problemBody(
   { code, scope, transaction, refusal, stepUp }: Problem,
-  { status, title }: { readonly status: number; readonly title: string },
+  { status, title, hint }: { readonly status: number; readonly title: string; readonly hint: string },
 ): JsonObject {
   return {
     type: 'about:blank',
@@ -69,7 +69,7 @@ function problemBody(
     scope,
     transaction,
     ...(refusal?.missing === undefined ? {} : { missing: refusal.missing }),
-    ...(refusal?.hint === undefined ? {} : { hint: refusal.hint }),
+    hint: refusal?.hint ?? hint,
     ...(stepUp?.maxAgeSeconds === undefined ? {} : { max_age: stepUp.maxAgeSeconds }),
     ...(stepUp?.acrValues === undefined ? {} : { acr_values: stepUp.acrValues.join(' ') }),
   }
