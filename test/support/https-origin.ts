@@ -38,17 +38,25 @@ export interface HttpsOrigin {
 
 /** A certificate for localhost and its key, both PEM. */
 export async function certifyLocalhost(issuer: CertificateAuthority): Promise<{ key: string; cert: string }> {
+  return certifyTls(issuer, { name: 'localhost' })
+}
+
+/** A certificate for TLS and its key, both PEM, by the machine's clock. */
+export async function certifyTls(
+  issuer: CertificateAuthority,
+  subject: { readonly name: string; readonly client?: boolean; readonly notAfter?: number },
+): Promise<{ key: string; cert: string }> {
   const privateJwk = generatePrivateJwk('ES256')
   const now = systemClock()
   const { pem } = await issueCertificate(
     {
-      commonName: 'localhost',
-      dnsNames: ['localhost'],
+      commonName: subject.name,
+      ...(subject.client === true ? {} : { dnsNames: [subject.name] }),
       publicJwk: createSoftwareSigner(privateJwk).publicJwk,
       issuer,
       notBefore: now - 86_400,
-      notAfter: now + 86_400,
-      extendedKeyUsages: ['1.3.6.1.5.5.7.3.1'],
+      notAfter: subject.notAfter ?? now + 86_400,
+      extendedKeyUsages: [`1.3.6.1.5.5.7.3.${subject.client === true ? 2 : 1}`],
     },
     { random: systemRandom },
   )
