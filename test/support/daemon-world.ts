@@ -185,13 +185,6 @@ const WALLET_PROVIDER = {
 }
 
 /** Writes `provider.key` and `provider.pem`. @returns The anchors that trust it. */
-export const WALLET_PROVIDER = {
-  issuer: 'https://provider.example',
-  key: 'provider.key',
-  certificates: 'provider.pem',
-}
-
-/** Writes `provider.key` and `provider.pem`. @returns The anchors that trust it. */
 export async function writeProvider(folder: string): Promise<TrustAnchors> {
   const random = createSeededRandom('provider')
   const validity = { notBefore: NOW - 86_400, notAfter: NOW + 365 * 86_400 }
