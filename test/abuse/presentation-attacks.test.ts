@@ -178,21 +178,42 @@ describe('floods', () => {
 })
 
 describe('an outage', () => {
-  test('of the issuer leaves cached statuses in service, then denies', async () => {
+  /** What a call gets now: 200, or the status and code of its refusal. */
+  async function outcome(world: ReturnType<typeof guarded>, token: string) {
+    const judged = await world.gate(await call(world, token, { dpop: victim.dpop }))
+    if (judged.allowed) return [200]
+    return [judged.response.status, textOf(await objectOf(judged.response), 'code')]
+  }
+
+  test('of the issuer leaves cached statuses in service for the grace that is configured, then denies', async () => {
     const world = guarded({ staleStatusSeconds: 60 })
     world.status.ttl = 10
     const token = await obtainToken(world, victim)
     world.status.online = false
-    const status = async () => {
-      const outcome = await world.gate(await call(world, token, { dpop: victim.dpop }))
-      return outcome.allowed ? 200 : outcome.response.status
-    }
     world.time.advance(5)
-    expect(await status()).toBe(200)
+    expect(await outcome(world, token)).toEqual([200])
     world.time.advance(30)
-    expect(await status()).toBe(200)
+    expect(await outcome(world, token)).toEqual([200])
     world.time.advance(60)
-    expect(await status()).toBe(403)
+    expect(await outcome(world, token)).toEqual([403, 'status_unavailable'])
+    // Back again, without a restart.
+    world.status.online = true
+    world.time.advance(60)
+    expect(await outcome(world, token)).toEqual([200])
+  })
+
+  test('of the issuer denies as soon as the copy is old, where no grace is configured', async () => {
+    const world = guarded()
+    world.status.ttl = 10
+    const token = await obtainToken(world, victim)
+    world.status.online = false
+    world.time.advance(9)
+    expect(await outcome(world, token)).toEqual([200])
+    world.time.advance(2)
+    expect(await outcome(world, token)).toEqual([403, 'status_unavailable'])
+    const { request, responseUri } = await transaction(world)
+    expect((await postResponse(world, responseUri, await soundBody(victim, request))).status).toBe(400)
+    expect(reasonIn(world.lines)).toBe('status_unavailable')
   })
 })
 

@@ -21,8 +21,15 @@ const COLUMNS = {
   'oauth4webapi validateJwtAccessToken': 'oauth4webapi',
 }
 
-const line = (cells) => `| ${cells.join(' | ')} |`
-const table = (heads, rows) => [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n')
+/** A table with its columns aligned, as the formatter leaves it. */
+function table(heads, rows) {
+  const all = [heads, ...rows]
+  const widths = heads.map((_, at) => Math.max(3, ...all.map((cells) => cells[at].length)))
+  const line = (cells) => `| ${cells.map((cell, at) => cell.padEnd(widths[at])).join(' | ')} |`
+  const rule = line(widths.map((width) => '-'.repeat(width)))
+  return [line(heads), rule, ...rows.map(line)].join('\n')
+}
+
 const cellOf = (verdict) => (verdict === undefined ? '–' : verdict === 'accepts' ? '**accepts**' : 'refuses')
 
 /** @param {readonly { attack: string, row: number, ours: string, libraries: Record<string, string> }[]} verdicts */
@@ -46,6 +53,9 @@ export function renderVerdicts(verdicts) {
   )
 }
 
+const spoken = (title, row) =>
+  title === 'row %i: %s' ? `every attack of row ${row} below` : title.replaceAll('|', '\\|')
+
 /** @param {readonly { row: number, threat: string, tests: readonly { file: string, title: string }[] }[]} rows */
 export function renderRows(rows) {
   return table(
@@ -53,7 +63,7 @@ export function renderRows(rows) {
     rows.map(({ row, threat, tests }) => [
       String(row),
       threat,
-      tests.map(({ file, title }) => `\`${file}\`: ${title.replaceAll('|', '\\|')}`).join('<br>'),
+      tests.map(({ file, title }) => `\`${file}\`: ${spoken(title, row)}`).join('<br>'),
     ]),
   )
 }
