@@ -1,5 +1,5 @@
 import type { JsonObject } from '@attache/core'
-import type { Signer } from '@attache/keys'
+import { createSeal, type Signer } from '@attache/keys'
 import { createDpopProof } from '@attache/oauth'
 import { describe, expect, test } from 'vitest'
 import {
@@ -18,6 +18,7 @@ import {
   type Wallet,
   type World,
 } from '../support/presentation-world.js'
+import { createSeededRandom } from '../support/random.js'
 
 const CALL = `${API}/payroll/export`
 const REDEEM = `${API}/attache/redeem`
@@ -26,8 +27,11 @@ const wallet = await createWallet()
 type Guarded = World & { readonly gate: ReturnType<World['verifier']['requirePresentation']> }
 
 /** An API without an authorization server. */
-function guarded(options: Parameters<typeof createWorld>[0] = {}): Guarded {
-  const world = createWorld({ walletAttesters: [], ...options })
+function guarded(
+  options: Parameters<typeof createWorld>[0] = {},
+  more: Parameters<typeof createWorld>[2] = {},
+): Guarded {
+  const world = createWorld({ walletAttesters: [], ...options }, undefined, more)
   const requirement = { ...MANAGERS_IN_EU, challenge: 'request_uri' } as const
   return { ...world, gate: world.verifier.requirePresentation(requirement) }
 }
@@ -126,6 +130,66 @@ describe('a 401 that hands over a request_uri', () => {
     expect(text).not.toContain(begun.transactionId)
     expect([request.nonce, request.state]).not.toContain(begun.transactionId)
     expect(await storedText(world)).not.toContain(begun.transactionId)
+  })
+
+  test('is stored nowhere, however many are asked for; only its answer is', async () => {
+    const world = guarded()
+    for (let round = 0; round < 200; round += 1) await begin(world)
+    const begun = await begin(world, await proof(world, CALL, wallet.dpop, 'GET'))
+    const requestUri = textOf(begun.openid4vp, 'request_uri')
+    expect(requestUri.length).toBeLessThanOrEqual(512)
+    // Neither fetching a request nor posting nonsense to it leaves a trace.
+    const { responseUri } = await fetchRequest(world, requestUrl(begun.openid4vp), new Map())
+    for (let round = 0; round < 10; round += 1) {
+      expect((await postForm(world, responseUri, new Map([['response', 'x']]))).status).toBe(400)
+    }
+    expect(await world.store.list('')).toEqual([])
+    expect((await presentTo(world, begun)).status).toBe(200)
+    const kept = await world.store.list('t/default/verifier/transaction/')
+    expect(kept).toHaveLength(1)
+    expect((await postForm(world, requestUri, new Map())).status).toBe(404)
+  })
+
+  test('is the same at every fetch, for any process that shares the seal, and for no other [VP-V-JAR-10]', async () => {
+    const seal = createSeal([{ id: 'shared', key: new Uint8Array(32).fill(9) }], {
+      random: createSeededRandom('seal'),
+    })
+    const world = guarded({}, { seal })
+    const { openid4vp, transactionId } = await begin(world)
+    const elsewhere = guarded({}, { seal, store: world.store })
+    const stranger = guarded({}, { store: world.store })
+    const fetched = await Promise.all(
+      [world, elsewhere].map((place) => fetchRequest(place, requestUrl(openid4vp), new Map())),
+    )
+    const [first, second] = fetched.map(({ request }) => request)
+    expect(second).toEqual(first)
+    const requestUri = textOf(openid4vp, 'request_uri')
+    expect((await postForm(stranger, requestUri, new Map())).status).toBe(404)
+    // Answered at one, redeemed at the other.
+    const code = await earned(elsewhere, { openid4vp })
+    expect((await redeem(world, { transaction_id: transactionId, response_code: code })).status).toBe(200)
+    const swapped = requestUri.at(-9) === 'A' ? 'B' : 'A'
+    const changed = `${requestUri.slice(0, -9)}${swapped}${requestUri.slice(-8)}`
+    expect((await postForm(world, changed, new Map())).status).toBe(404)
+  })
+
+  test('takes one of many answers at once [VP-V-RSP-06]', async () => {
+    const world = guarded()
+    const begun = await begin(world)
+    const { request, responseUri } = await fetchRequest(world, requestUrl(begun.openid4vp), new Map())
+    const form = new Map(new URLSearchParams(await soundBody(wallet, request)))
+    const answers = await Promise.all(Array.from({ length: 20 }, () => postForm(world, responseUri, form)))
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    expect(answers.filter(({ status }) => status === 400)).toHaveLength(19)
+  })
+
+  test('that would not fit its address stops the start', () => {
+    const long = `https://${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.example`
+    const world = createWorld({ walletAttesters: [], origin: long })
+    const requirement = { ...MANAGERS_IN_EU, challenge: 'request_uri', scope: 's'.repeat(120) } as const
+    expect(() => world.verifier.requirePresentation(requirement)).toThrow(
+      expect.objectContaining({ code: 'request_uri' }),
+    )
   })
 
   test('leads to a request object that echoes the wallet_nonce [VP401-06]', async () => {

@@ -8,11 +8,11 @@ import {
 } from '@attache/status-list'
 import type { TrustedIssuer } from '@attache/verifier'
 import { describe, expect, test } from 'vitest'
-import { forgedFor, judge, only, plainJwk } from '../support/forged-presentation.js'
+import { forgedFor, judge, only } from '../support/forged-presentation.js'
 import { createWorld, freshKey, ISSUER, STATUS_URI, signers, VCT } from '../support/presentation-world.js'
 
 const [old, next, stranger] = [freshKey(), freshKey(), freshKey()]
-const published = (...keys: readonly Signer[]) => keys.map((key) => ({ ...plainJwk(key), kid: key.kid }))
+const published = (...keys: readonly Signer[]) => keys.map(({ publicJwk, kid }) => ({ ...publicJwk, kid }))
 const payload = { iss: ISSUER, status: { status_list: { idx: 7, uri: STATUS_URI } } }
 
 /** What becomes of a credential of one key whose list another one signs. */

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { isJsonObject, isJsonValue, type JsonObject, member } from '@attache/core'
+import { createECDH, generateKeyPairSync, hkdfSync, type KeyObject } from 'node:crypto'
+import { encodeBase64url, isJsonObject, isJsonValue, type JsonObject, member } from '@attache/core'
 import { misconfiguration } from './error-codes.js'
 import { type ContentEncryption, isContentEncryption } from './jwe-content.js'
 import { bareJwk, type PublicJwk } from './jwk.js'
@@ -39,6 +39,37 @@ export function generateDecryptionKey(options?: { kid?: string }): DecryptionKey
   })
   const kid = options?.kid
   return createDecryptionKey(isJsonObject(exported) && kid !== undefined ? { ...exported, kid } : exported)
+}
+
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+
+/**
+ * Makes the same P-256 key again from a secret: for a key that is needed once and kept nowhere.
+ *
+ * @param secret At least 32 unpredictable bytes, as secret as the key.
+ * @param purpose Two purposes give two keys.
+ * @throws {TypeError} `private_key_malformed`: the secret is shorter.
+ *
+ * Source: FIPS 186-5, appendix A.2.1 (64 bits more than the order, so that no scalar is likelier); RFC 5869.
+ */
+export function deriveDecryptionKey(secret: Uint8Array, purpose: string): DecryptionKey {
+  if (secret.length < 32) throw misconfiguration('private_key_malformed', 'A key is derived from 32 bytes.')
+  const bytes = Buffer.from(
+    hkdfSync('sha256', secret, new Uint8Array(), `attache ecdh-es p256 ${purpose}`, 40),
+  )
+  const scalar = (BigInt(`0x${bytes.toString('hex')}`) % (P256_ORDER - 1n)) + 1n
+  const d = Buffer.from(scalar.toString(16).padStart(64, '0'), 'hex')
+  const ecdh = createECDH('prime256v1')
+  ecdh.setPrivateKey(d)
+  const point = ecdh.getPublicKey()
+  const [x, y] = [point.subarray(1, 33), point.subarray(33)]
+  return createDecryptionKey({
+    kty: 'EC',
+    crv: 'P-256',
+    x: encodeBase64url(x),
+    y: encodeBase64url(y),
+    d: encodeBase64url(d),
+  })
 }
 
 /**

@@ -18,6 +18,7 @@ export type { DecryptionKey } from './decryption-key.js'
 export {
   chooseEncryptionKey,
   createDecryptionKey,
+  deriveDecryptionKey,
   generateDecryptionKey,
   isEncryptionKey,
 } from './decryption-key.js'

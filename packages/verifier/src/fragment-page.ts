@@ -8,18 +8,16 @@
  *
  * @module
  */
-import { endpoint, type Log, type NumericDate, type Random, type Route } from '@attache/core'
+import { type Clock, endpoint, type Log, type Random, type Route } from '@attache/core'
+import { type FindTransactionDeps, findTransaction } from './kept-transaction.js'
 import { pageResponse } from './page-document.js'
 import { FRAGMENT_SCRIPT } from './page-scripts.js'
 import { messageView } from './page-views.js'
 import { responseUri } from './presentation-request.js'
-import { findTransaction, type ReturnResultDeps } from './return-result.js'
-import type { Settings } from './settings.js'
 
 /** What the page needs. */
-export interface FragmentPageDeps extends Pick<ReturnResultDeps, 'store'> {
-  readonly settings: Settings
-  readonly clock: () => NumericDate
+export interface FragmentPageDeps extends FindTransactionDeps {
+  readonly clock: Clock
   readonly random: Random
   readonly log: Log
 }
@@ -39,7 +37,7 @@ export function fragmentPage(deps: FragmentPageDeps): Route {
             messageView('Not accepted', 'An answer comes in the fragment. Start again.'),
           )
         }
-        const { transaction } = (await findTransaction(handle, deps)) ?? {}
+        const { transaction } = (await findTransaction(handle, clock(), deps)) ?? {}
         const open = transaction?.state === 'requested' && transaction.expiresAt > clock()
         if (!open || transaction.responseMode !== 'fragment') {
           return pageResponse(404, messageView('Nothing here', 'No answer is awaited here. Start again.'))

@@ -18,7 +18,7 @@ import {
   randomId,
   type Store,
 } from '@attache/core'
-import type { Signer } from '@attache/keys'
+import type { Seal, Signer } from '@attache/keys'
 import { externalUrl } from '@attache/oauth'
 import type { StatusReference, StatusResolver } from '@attache/status-list'
 import { type AuthenticateCallDeps, type AuthenticatedCall, authenticateCall } from './authenticate-call.js'
@@ -43,7 +43,9 @@ export interface GateDeps extends AuthenticateCallDeps {
   readonly settings: Settings
   readonly issuers: IssuerTrust
   readonly statuses: StatusResolver
-  readonly store: Pick<Store, 'get' | 'commit' | 'put'>
+  readonly store: Pick<Store, 'get' | 'commit'>
+  /** Seals the challenges of routes without an authorization server. */
+  readonly seal: Seal
   /** Signs requests, and answers where a route says so. */
   readonly signer: Signer
   readonly clock: Clock
@@ -192,7 +194,7 @@ async function refuse(
     // The proof of a call with a token speaks of that token, which did not count.
     const tokenRefused = denial.code !== 'token_missing'
     const jkt = tokenRefused ? undefined : callerKey(call, deps)
-    return await challengeByRequestUri({ requirement, jkt, tokenRefused, now }, deps)
+    return challengeByRequestUri({ requirement, jkt, tokenRefused, now }, deps)
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     const problem = { code: 'proof_invalid', error: error.code, scope, transaction } as const

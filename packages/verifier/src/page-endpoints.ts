@@ -17,6 +17,7 @@ import {
   readForm,
   type Store,
 } from '@attache/core'
+import { findTransaction, type KeptTransaction } from './kept-transaction.js'
 import { PAGE_HEADERS, type PageContent, pageResponse } from './page-document.js'
 import { isBegunIn, isSentByUs, newSession, sessionCookie, shownSession } from './page-session.js'
 import {
@@ -31,12 +32,7 @@ import {
 } from './page-views.js'
 import type { DrawQr, PresentationPage } from './presentation-page.js'
 import { requestUrl } from './presentation-request.js'
-import {
-  type BegunTransaction,
-  findTransaction,
-  type ReturnResultDeps,
-  returnResult,
-} from './return-result.js'
+import { type ReturnResultDeps, returnResult } from './return-result.js'
 import { type StartTransactionDeps, startTransaction } from './start-transaction.js'
 import { transactionHandle } from './transaction.js'
 import { EVENT_HEADERS, eventStream } from './transaction-events.js'
@@ -48,7 +44,7 @@ const ANY_WALLET = [{ name: 'Open my wallet', url: 'openid4vp://' }]
 
 /** What the endpoints need. */
 export interface PageEndpointsDeps extends StartTransactionDeps, ReturnResultDeps {
-  readonly store: Pick<Store, 'get' | 'put' | 'replace' | 'take'>
+  readonly store: Pick<Store, 'get' | 'put' | 'replace' | 'putIfAbsent' | 'take'>
   readonly pages: ReadonlyMap<string, PresentationPage>
   readonly watch: TransactionWatch
   /** There where a page allows another device. */
@@ -145,7 +141,7 @@ function show(deps: PageEndpointsDeps): RouteHandler {
       // Away from the code: it must not stay in the address of a page that shows claims.
       return seeOther(here)
     }
-    const found = await findTransaction(handle, deps)
+    const found = await findTransaction(handle, deps.clock(), deps)
     if (found === undefined || !isBegunIn(found.transaction, session)) {
       return pageResponse(404, overView(page, pageUrl(name, deps)))
     }
@@ -155,7 +151,7 @@ function show(deps: PageEndpointsDeps): RouteHandler {
 
 function view(
   page: PresentationPage,
-  { transaction, handle, here }: BegunTransaction & { readonly handle: string; readonly here: string },
+  { transaction, handle, here }: KeptTransaction & { readonly handle: string; readonly here: string },
   deps: PageEndpointsDeps,
 ): PageContent {
   const again = here.slice(0, here.lastIndexOf('/'))
@@ -187,7 +183,7 @@ function view(
 function follow(deps: PageEndpointsDeps): RouteHandler {
   return async (request, { page: name = '', handle = '' }) => {
     pageNamed(name, deps)
-    const found = await findTransaction(handle, deps)
+    const found = await findTransaction(handle, deps.clock(), deps)
     if (found === undefined || !isBegunIn(found.transaction, shownSession(request.headers))) {
       throw new ProtocolError('not_found', 'There is nothing to follow here.')
     }

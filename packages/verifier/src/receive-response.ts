@@ -28,23 +28,25 @@ import {
 } from '@attache/openid4vp'
 import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
 import { type ExplanationDeps, verifyExplained } from './explanation.js'
+import {
+  type FindTransactionDeps,
+  findTransaction,
+  type KeptTransaction,
+  moveTransaction,
+} from './kept-transaction.js'
 import { RESPONSE_ENCS, responseUri } from './presentation-request.js'
-import type { Settings } from './settings.js'
 import {
   answered,
-  encodeTransaction,
-  parseTransaction,
-  type Refused,
+  isHandle,
   type Requested,
   refused,
   type Transaction,
-  transactionKey,
+  transactionHandle,
 } from './transaction.js'
 
 /** What receiving needs. */
-export interface ReceiveResponseDeps extends ExplanationDeps {
-  readonly settings: Settings
-  readonly store: Pick<Store, 'get' | 'replace' | 'put'>
+export interface ReceiveResponseDeps extends ExplanationDeps, Omit<FindTransactionDeps, 'store'> {
+  readonly store: Pick<Store, 'get' | 'replace' | 'put' | 'putIfAbsent'>
   readonly random: Random
   readonly log: Log
 }
@@ -79,15 +81,13 @@ export async function receiveResponse(
   } catch (cause) {
     const reason = reasonOf(cause)
     if (reason === undefined) throw cause
-    deps.log.warn('verifier.response.refused', { handle: facts.handle, reason })
+    deps.log.warn('verifier.response.refused', { transaction: loggedAs(facts.handle), reason })
     throw new ProtocolError('invalid_request', 'The response is not accepted.', { cause })
   }
 }
 
-interface Open {
+interface Open extends KeptTransaction {
   readonly transaction: Requested
-  readonly version: string
-  readonly key: string
   readonly now: NumericDate
 }
 
@@ -101,7 +101,7 @@ async function receive(
     await close(open, refused(open.transaction, 'denied'), deps)
     return {}
   }
-  const { presentation, refusal, cause } = await judge(response, facts.handle, { open, deps })
+  const { presentation, refusal, cause } = await judge(response, { open, deps })
   if (presentation === undefined) {
     await close(open, refused(open.transaction, refusal), deps)
     throw refusedPresentation(refusal, cause)
@@ -114,13 +114,12 @@ async function receive(
 }
 
 async function openTransaction(handle: string, now: NumericDate, deps: ReceiveResponseDeps): Promise<Open> {
-  const key = transactionKey(handle)
-  const stored = await deps.store.get(key)
-  const transaction = stored === undefined ? undefined : parseTransaction(stored.value)
-  if (stored === undefined || transaction === undefined) throw refusedPresentation('unknown_transaction')
+  const found = await findTransaction(handle, now, deps)
+  if (found === undefined) throw refusedPresentation('unknown_transaction')
+  const { transaction } = found
   if (transaction.state !== 'requested') throw refusedPresentation('transaction_consumed')
   if (transaction.expiresAt <= now) throw refusedPresentation('transaction_expired')
-  return { transaction, version: stored.version, key, now }
+  return { ...found, transaction, now }
 }
 
 /**
@@ -169,13 +168,15 @@ async function readParameters(
 }
 
 async function countUnreadable(open: Open, deps: ReceiveResponseDeps): Promise<void> {
+  // Of a sealed request nothing is stored before its answer: who posts nonsense leaves no trace.
+  if (open.version === undefined) return
   const unreadable = open.transaction.unreadable + 1
-  const next: Transaction =
+  const transaction: Transaction =
     unreadable < MOST_UNREADABLE
       ? { ...open.transaction, unreadable }
       : refused(open.transaction, 'response_malformed')
   // Somebody else may have moved it meanwhile; then there is nothing left to count.
-  await deps.store.replace(open.key, open.version, encodeTransaction(next), keepUntil(open))
+  await moveTransaction(open, { transaction, keepUntil: keepUntil(open) }, deps.store)
 }
 
 type Judged =
@@ -188,12 +189,11 @@ type Judged =
 
 async function judge(
   response: Extract<ReceivedResponse, { kind: 'vp_token' }>,
-  handle: string,
   { open, deps }: { readonly open: Open; readonly deps: ReceiveResponseDeps },
 ): Promise<Judged> {
   const { query, nonce, clientId, transactionData } = open.transaction
   const audiences = [clientId]
-  const asked = { transaction: handle, query, nonce, audiences, transactionData }
+  const asked = { transaction: open.id, query, nonce, audiences, transactionData }
   const facts = { ...asked, vpToken: response.vpToken, now: open.now }
   try {
     return { presentation: await verifyExplained(facts, deps) }
@@ -205,11 +205,16 @@ async function judge(
 }
 
 // One step: of many answers at once, one moves the transaction on.
-async function close(open: Open, next: Transaction | Refused, deps: ReceiveResponseDeps): Promise<void> {
-  const moved = await deps.store.replace(open.key, open.version, encodeTransaction(next), keepUntil(open))
+async function close(open: Open, next: Transaction, deps: ReceiveResponseDeps): Promise<void> {
+  const moved = await moveTransaction(open, { transaction: next, keepUntil: keepUntil(open) }, deps.store)
   if (!moved) throw refusedPresentation('transaction_consumed')
 }
 
 function keepUntil(open: Open): NumericDate {
   return Math.max(open.transaction.expiresAt, open.now) + RESULT_SECONDS
+}
+
+// A handle in the log is a name of our own; any other text is anybody's, or a seal.
+function loggedAs(handle: string): string {
+  return isHandle(handle) ? handle : transactionHandle(handle)
 }

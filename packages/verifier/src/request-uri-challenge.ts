@@ -5,19 +5,21 @@
  * at request_uri and response_uri is plain OpenID4VP. The transaction belongs to the caller's DPoP key: that of
  * a proof sent with the refused call, else that of a proof sent with the answer.
  *
- * Unlike the challenge route this one keeps a record per challenge, for as long as the challenge lives: put a
- * rate limit in front of routes that strangers reach.
+ * Nothing is stored for a challenge: it stands sealed in its own `request_uri`, so a flood of them costs no storage.
  *
  * Source: RFC 9110, section 11.6.1; OpenID4VP 1.0, section 5.7; requirements/headless-presentation.md, (a) 2.
  *
  * @module
  */
-import { json, NO_STORE, type NumericDate } from '@attache/core'
+import { json, NO_STORE, type NumericDate, type Random } from '@attache/core'
+import type { Seal, Signer } from '@attache/keys'
 import { createWwwAuthenticate, verifyDpopProof } from '@attache/oauth'
-import { encodeDcqlQuery } from '@attache/openid4vp'
+import { checkOutgoingRequest, checkRequestReference, encodeAuthorizationRequest } from '@attache/openid4vp'
 import type { ProblemCode } from './errors.js'
+import { requestUriOf, transactionRequest } from './presentation-request.js'
 import type { AskedRequirement } from './requirement.js'
-import { type StartTransactionDeps, startTransaction } from './start-transaction.js'
+import { openRequest, sealRequest } from './sealed-request.js'
+import type { Settings } from './settings.js'
 
 const PRESENT_AGAIN: readonly ProblemCode[] = [
   'token_missing',
@@ -43,12 +45,38 @@ export function helpsToPresent(code: ProblemCode): boolean {
  */
 export function callerKey(
   call: { readonly request: Request; readonly url: string; readonly now: NumericDate },
-  { settings }: Pick<StartTransactionDeps, 'settings'>,
+  { settings }: Pick<RequestUriChallengeDeps, 'settings'>,
 ): string | undefined {
   const field = call.request.headers.get('DPoP')
   if (field === null) return undefined
   const expected = { method: call.request.method, url: call.url, algorithms: settings.algorithms }
   return verifyDpopProof(field, expected, call.now).jkt
+}
+
+/** What making a challenge needs. */
+export interface RequestUriChallengeDeps {
+  readonly settings: Settings
+  /** Signs requests. */
+  readonly signer: Signer
+  readonly seal: Seal
+  readonly random: Random
+}
+
+/**
+ * Makes sure that challenges for a requirement can be handed out: what wallets would refuse stops the start.
+ *
+ * @throws {TypeError} `request_uri`: origin, path and scope are too long for an address of 512 characters. Or a
+ * code of `checkOutgoingRequest`.
+ */
+export function checkRequestUriChallenge(requirement: AskedRequirement, deps: RequestUriChallengeDeps): void {
+  const { settings, signer, seal } = deps
+  const sample = sealRequest({ scope: requirement.scope, jkt: signer.kid }, Number.MAX_SAFE_INTEGER, deps)
+  checkRequestReference(requestUriOf(sample.handle, settings), 'post')
+  const opened = openRequest(sample.handle, 0, { settings, seal, requirementOf: () => requirement })
+  if (opened === undefined) return
+  const request = transactionRequest(opened.transaction, sample.handle, settings)
+  const parameters = encodeAuthorizationRequest(request)
+  checkOutgoingRequest({ parameters, delivery: 'reference', signer, profile: settings.profile })
 }
 
 /**
@@ -60,38 +88,28 @@ export function callerKey(
  *
  * Source: requirements/headless-presentation.md, (a) 1 and 2.
  */
-export async function challengeByRequestUri(
+export function challengeByRequestUri(
   facts: {
     readonly requirement: AskedRequirement
     readonly jkt: string | undefined
     readonly tokenRefused: boolean
     readonly now: NumericDate
   },
-  deps: StartTransactionDeps,
-): Promise<Response> {
+  deps: RequestUriChallengeDeps,
+): Response {
   const { settings } = deps
-  const { scope, query } = facts.requirement
   const expiresIn = settings.lifetimes.challenge
-  const started = await startTransaction(
-    {
-      query: encodeDcqlQuery(query),
-      method: 'post',
-      returnUri: `${settings.origin}${settings.endpoints.redeem}`,
-      grant: { scope, jkt: facts.jkt },
-      lifetimeSeconds: expiresIn,
-    },
-    facts.now,
-    deps,
-  )
+  const grant = { scope: facts.requirement.scope, jkt: facts.jkt }
+  const { transactionId, handle } = sealRequest(grant, facts.now + expiresIn, deps)
   const scheme = settings.challengeScheme
   const body = {
     error: 'presentation_required',
     openid4vp: {
-      client_id: started.clientId,
-      request_uri: started.requestUri,
+      client_id: settings.clientId,
+      request_uri: requestUriOf(handle, settings),
       request_uri_method: 'post',
     },
-    transaction_id: started.transactionId,
+    transaction_id: transactionId,
     expires_in: expiresIn,
   }
   const parameters = new Map([['version', '1']])

@@ -8,43 +8,21 @@
  *
  * @module
  */
-import { equalText, type Log, ProtocolError, type Store } from '@attache/core'
+import { type Clock, equalText, type Log, ProtocolError, type Store } from '@attache/core'
 import { digest } from '@attache/keys'
+import { type FindTransactionDeps, findTransaction, moveTransaction } from './kept-transaction.js'
 import { isBegunIn } from './page-session.js'
-import {
-  encodeTransaction,
-  parseTransaction,
-  returned,
-  type Transaction,
-  transactionKey,
-} from './transaction.js'
+import { returned, transactionKey } from './transaction.js'
 
 /** What it needs. */
-export interface ReturnResultDeps {
-  readonly store: Pick<Store, 'get' | 'replace' | 'take'>
+export interface ReturnResultDeps extends Omit<FindTransactionDeps, 'store'> {
+  readonly store: Pick<Store, 'get' | 'replace' | 'putIfAbsent' | 'take'>
+  readonly clock: Clock
   readonly log: Log
-}
-
-/** A transaction as it is kept. */
-export interface BegunTransaction {
-  readonly transaction: Transaction
-  readonly version: string
 }
 
 // As long as a result waits after its transaction's end.
 const KEEP_SECONDS = 300
-
-/** Finds a transaction by the handle in its addresses. */
-export async function findTransaction(
-  handle: string,
-  { store }: { readonly store: Pick<Store, 'get'> },
-): Promise<BegunTransaction | undefined> {
-  const stored = await store.get(transactionKey(handle))
-  const transaction = stored === undefined ? undefined : parseTransaction(stored.value)
-  return stored === undefined || transaction === undefined
-    ? undefined
-    : { transaction, version: stored.version }
-}
 
 /**
  * Takes a response code back, once.
@@ -59,19 +37,18 @@ export async function returnResult(
   deps: ReturnResultDeps,
 ): Promise<void> {
   const { handle } = shown
-  const found = await findTransaction(handle, deps)
+  const found = await findTransaction(handle, deps.clock(), deps)
   if (found?.transaction.state !== 'answered' || found.transaction.session === undefined) throw nothing()
-  const { transaction, version } = found
+  const { transaction } = found
   const { responseCode } = transaction
   if (responseCode === undefined || !equalText(responseCode, digest('sha-256', shown.code))) throw nothing()
-  const key = transactionKey(handle)
   if (!isBegunIn(transaction, shown.session)) {
-    await deps.store.take(key)
+    await deps.store.take(transactionKey(found.id))
     deps.log.warn('verifier.page.other_session', { handle })
     throw new ProtocolError('session_mismatch', 'This was begun in another browser. Start again there.')
   }
-  const open = encodeTransaction(returned(transaction))
-  if (!(await deps.store.replace(key, version, open, transaction.expiresAt + KEEP_SECONDS))) throw nothing()
+  const open = { transaction: returned(transaction), keepUntil: transaction.expiresAt + KEEP_SECONDS }
+  if (!(await moveTransaction(found, open, deps.store))) throw nothing()
 }
 
 function nothing(): ProtocolError {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type NumericDate, ProtocolError, type Store } from '@attache/core'
+import { type NumericDate, ProtocolError } from '@attache/core'
 import type { Signer } from '@attache/keys'
 import {
   type RequestUriPost,
@@ -13,16 +13,13 @@ import {
   signRequestObject,
   type WalletMetadata,
 } from '@attache/openid4vp'
+import { type FindTransactionDeps, findTransaction } from './kept-transaction.js'
 import { RESPONSE_ENCS, transactionRequest } from './presentation-request.js'
-import type { Settings } from './settings.js'
-import { parseTransaction, transactionKey } from './transaction.js'
 
 /** What serving needs. */
-export interface ServeRequestDeps {
-  readonly settings: Settings
+export interface ServeRequestDeps extends FindTransactionDeps {
   /** Signs requests. */
   readonly signer: Signer
-  readonly store: Pick<Store, 'get'>
 }
 
 /**
@@ -39,8 +36,7 @@ export async function serveRequest(
   deps: ServeRequestDeps,
 ): Promise<string> {
   const { settings, signer } = deps
-  const stored = await deps.store.get(transactionKey(facts.handle))
-  const transaction = stored === undefined ? undefined : parseTransaction(stored.value)
+  const { transaction } = (await findTransaction(facts.handle, facts.now, deps)) ?? {}
   const ended = transaction?.state !== 'requested' || transaction.expiresAt <= facts.now
   // A request of the prefix redirect_uri travelled whole in its URL and cannot be signed.
   if (ended || transaction.clientId.startsWith('redirect_uri:')) {

@@ -31,13 +31,7 @@ import {
 } from './presentation-request.js'
 import { readOwnQuery } from './requirement.js'
 import type { Settings } from './settings.js'
-import {
-  encodeTransaction,
-  type Requested,
-  type TokenGrant,
-  transactionHandle,
-  transactionKey,
-} from './transaction.js'
+import { encodeTransaction, type Requested, transactionHandle, transactionKey } from './transaction.js'
 
 /** What is asked for, and how. */
 export interface TransactionOptions {
@@ -70,9 +64,8 @@ export interface TransactionOptions {
   readonly crossDevice?: boolean
 }
 
-/** What our own rooms add: a token instead of a result, or a page that waits for it. */
-export interface GrantedTransactionOptions extends TransactionOptions {
-  readonly grant?: TokenGrant
+/** What our own pages add. */
+export interface PageTransactionOptions extends TransactionOptions {
   /** The user agent goes back to this URL with the transaction's handle as its last segment. */
   readonly returnBelow?: string
   /** In seconds. @default the setting */
@@ -112,7 +105,7 @@ const RESULT_SECONDS = 300
  * Source: OpenID4VP 1.0, sections 5.2, 5.7 and 13.3.
  */
 export async function startTransaction(
-  options: GrantedTransactionOptions,
+  options: PageTransactionOptions,
   now: NumericDate,
   deps: StartTransactionDeps,
 ): Promise<StartedTransaction> {
@@ -137,7 +130,7 @@ export async function startTransaction(
     redirectUri: addresses.redirectUri,
     session: options.session === undefined ? undefined : digest('sha-256', options.session),
     expiresAt: now + (options.lifetimeSeconds ?? settings.lifetimes.transaction),
-    grant: options.grant,
+    grant: undefined,
     unreadable: 0,
   }
   const handover = handOver(transaction, { handle, options }, deps)
@@ -189,7 +182,7 @@ function clientIdFor(options: TransactionOptions, answerUri: string, deps: Start
   }
 }
 
-function answerAddresses(options: GrantedTransactionOptions, handle: string, settings: Settings) {
+function answerAddresses(options: PageTransactionOptions, handle: string, settings: Settings) {
   const { origin, endpoints } = settings
   const returnUri = options.crossDevice === true ? undefined : readReturnUri(options, handle, settings)
   if (options.responseMode !== 'fragment') {
@@ -200,7 +193,7 @@ function answerAddresses(options: GrantedTransactionOptions, handle: string, set
 }
 
 function readReturnUri(
-  { returnUri, returnBelow }: GrantedTransactionOptions,
+  { returnUri, returnBelow }: PageTransactionOptions,
   handle: string,
   { origin, endpoints }: Settings,
 ): string {

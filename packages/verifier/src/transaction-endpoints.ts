@@ -39,7 +39,7 @@ const FORM = 'application/x-www-form-urlencoded'
 
 /** What the endpoints need. */
 export interface TransactionEndpointsDeps extends ServeRequestDeps, ReceiveResponseDeps {
-  readonly store: Pick<Store, 'get' | 'replace' | 'take' | 'commit' | 'put'>
+  readonly store: Pick<Store, 'get' | 'replace' | 'take' | 'commit' | 'put' | 'putIfAbsent'>
   /** When given, proofs need a nonce of the resource, which redeems by itself: no other server is there. */
   readonly resourceNonces?: ServerNonces | undefined
   /** Keys of proofs, imported once. */

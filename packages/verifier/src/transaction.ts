@@ -118,10 +118,15 @@ export function transactionHandle(transactionId: string): string {
 
 const HANDLE = /^[A-Za-z0-9_-]{43}$/
 
+/** Whether a text in a URL can be the handle of a stored transaction. */
+export function isHandle(text: string): boolean {
+  return HANDLE.test(text)
+}
+
 /** Where a transaction is kept; nothing is kept where a text leads that no handle can be. */
 export function transactionKey(handle: string): string {
   // It comes from a URL: what a store takes for no key at all is a stranger's doing, not a fault of ours.
-  return storeKey({ ...PLACE, kind: 'transaction', id: HANDLE.test(handle) ? handle : '-' })
+  return storeKey({ ...PLACE, kind: 'transaction', id: isHandle(handle) ? handle : '-' })
 }
 
 /** Writes a transaction for the store. */

@@ -28,6 +28,7 @@ import { pageEndpoints } from './page-endpoints.js'
 import type { DrawQr } from './presentation-page.js'
 import { readPages } from './read-pages.js'
 import { type ResultRequest, redeemResult, type TransactionResult } from './redeem-result.js'
+import { checkRequestUriChallenge } from './request-uri-challenge.js'
 import {
   type AskedRequirement,
   checkPresentationScopes,
@@ -127,6 +128,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     ],
     requirePresentation<const Query extends JsonObject>(wanted: Requirement<Query>) {
       const { requirement, warnings } = readRequirement(wanted, settings)
+      if (requirement.challenge === 'request_uri') checkRequestUriChallenge(requirement, shared)
       register(requirement, requirements)
       signing.add(requirement.scope, requirement.signing)
       for (const warning of warnings) deps.log.warn('verifier.query_advice', { scope: wanted.scope, warning })
