@@ -12,6 +12,7 @@ import {
   type Requirement,
 } from '@attache/verifier'
 import { describe, expect, test } from 'vitest'
+import { objectOf } from '../support/presentation-world.js'
 
 const ORIGIN = 'https://api.example'
 const VCT = 'https://hr.example/types/agent-role/v1'
@@ -89,7 +90,7 @@ describe('Cedar policies with their schema decide', () => {
       reads: ['region'],
     })
     const refused = await misfit.call({ role: 'Manager', region: 'EU' })
-    expect([refused.status, (await refused.json()).code]).toEqual([403, 'decision_failed'])
+    expect([refused.status, (await objectOf(refused))['code']]).toEqual([403, 'decision_failed'])
     expect(misfit.lineOf('verifier.gate.refused')).toMatchObject({ code: 'decision_failed' })
 
     const broken: Pdp = { decide: () => Promise.reject(new Error('down')) }

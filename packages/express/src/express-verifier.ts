@@ -25,7 +25,8 @@ import { type Guard, type GuardOptions, guard } from './require-presentation.js'
 import { createRouter } from './router.js'
 
 /** A verifier whose routes and gates are Express handlers. */
-export interface ExpressVerifier extends Pick<Verifier, 'startTransaction' | 'redeemResult' | 'explain'> {
+export interface ExpressVerifier
+  extends Pick<Verifier, 'startTransaction' | 'redeemResult' | 'explain' | 'reloadTrust'> {
   /** `app.use(verifier.routes)`, at the root and before any body parser. */
   readonly routes: RequestHandler
   /** `app.post(path, verifier.requirePresentation(…), handler)`. */
@@ -76,5 +77,6 @@ export function createExpressVerifier(
     startTransaction: verifier.startTransaction,
     redeemResult: verifier.redeemResult,
     explain: verifier.explain,
+    reloadTrust: verifier.reloadTrust,
   }
 }

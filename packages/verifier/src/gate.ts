@@ -26,7 +26,6 @@ import { acceptSignature } from './call-signature.js'
 import { decideCall, type Refusal } from './decision.js'
 import { type ProblemCode, reasonOf, tokenProblem } from './errors.js'
 import { checksUntil } from './gate-checks.js'
-import type { IssuerTrust } from './issuer-trust.js'
 import type { ReadSigning } from './message-signing.js'
 import { isPlainRequest } from './plain-request.js'
 import { type Presentation, type PresentedCredential, parsePresentation } from './presentation.js'
@@ -37,11 +36,13 @@ import { type AskedRequirement, credentialOfFirstQuery, type ReadRequirement } f
 import type { Settings } from './settings.js'
 import { signAnswer } from './signed-answer.js'
 import { type StepUpDemand, stepUpNeeded } from './step-up.js'
+import type { ActiveTrust } from './trust-source.js'
 
 /** What a gate needs. */
 export interface GateDeps extends AuthenticateCallDeps {
   readonly settings: Settings
-  readonly issuers: IssuerTrust
+  /** Whose credentials count now; asked once for each call. */
+  readonly trust: () => ActiveTrust
   readonly statuses: StatusResolver
   readonly store: Pick<Store, 'get' | 'commit'>
   /** Seals the challenges of routes without an authorization server. */
@@ -136,18 +137,19 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
   const { signing } = requirement
   const gate = async (request: Request): Promise<GateOutcome<Claims>> => {
     const transaction = randomId(deps.random, 'txn')
-    const judged = await judgeCall(request, requirement, deps)
-    const { scope } = requirement
+    const trust = deps.trust()
+    const judged = await judgeCall(request, requirement, { ...deps, trust: () => trust })
+    const about = { transaction, scope: requirement.scope, trust: trust.trustVersion }
     const policies = judged.policies?.length ? { policies: judged.policies.join(' ') } : {}
     if ('presentation' in judged) {
       const presented = judged.presentation.transaction
-      deps.log.info('verifier.gate.allowed', { transaction, scope, presented, ...policies })
+      deps.log.info('verifier.gate.allowed', { ...about, presented, ...policies })
       const signResponse = responseSigner(request, signing, deps)
       return { allowed: true, presentation: accept(judged, requirement, transaction), signResponse }
     }
     const { code, refusal } = judged
     const reason = refusal?.reason === undefined ? {} : { reason: refusal.reason }
-    const line = { transaction, scope, code, checks: checksUntil(code), ...policies, ...reason }
+    const line = { ...about, code, checks: checksUntil(code), ...policies, ...reason }
     deps.log.warn('verifier.gate.refused', line)
     const response = await refuse(request, judged, { requirement, transaction, deps })
     const asking = askForSignature(response, request, signing)
@@ -259,10 +261,10 @@ async function authenticate(
 async function credentialProblem(
   credential: PresentedCredential,
   now: NumericDate,
-  { issuers, statuses }: GateDeps,
+  { trust: active, statuses }: GateDeps,
 ): Promise<ProblemCode | undefined> {
   if (credential.expiresAt !== undefined && credential.expiresAt <= now) return 'credential_expired'
-  const trust = issuers.statusTrust(credential.trust)
+  const trust = active().issuers.statusTrust(credential.trust)
   // The rule that vouched was taken out of the configuration: so is its word.
   if (trust === undefined) return 'credential_revoked'
   if (credential.status === undefined) return undefined

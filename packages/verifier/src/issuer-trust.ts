@@ -51,6 +51,8 @@ export interface IssuerTrust {
   factsOf(resolved: ResolvedIssuerKey): IssuerTrustFacts
   /** Whose signature counts on status lists under a rule; nothing when the rule is gone. */
   statusTrust(ruleId: string): StatusListTrust | undefined
+  /** For a trust that takes this one's place: the rule that stood there unchanged, with the keys it has fetched. */
+  ruleAt(position: number, id: string): TrustRule | undefined
 }
 
 /** How an issuer was found. */
@@ -61,7 +63,9 @@ export interface IssuerTrustFacts {
   readonly authorityKeyIds: readonly string[]
 }
 
-interface Rule {
+/** One trusted issuer, read. */
+export interface TrustRule {
+  /** A hash of its contents, the same after a restart. */
   readonly id: string
   readonly types: readonly string[]
   readonly keys: IssuerKeys
@@ -71,7 +75,8 @@ interface Rule {
 /**
  * Creates the trust of a verifier.
  *
- * @param issuers Tried in their order; the refusal names what each lacked in its cause.
+ * @param issuers Tried in their order; the refusal says in its cause what each lacked.
+ * @param before Whose place this trust takes: keys that unchanged issuers have shown stay known.
  * @throws {TypeError} `trusted_issuers_empty`, `trusted_issuer_malformed`, `anchor_malformed`.
  *
  * Source: SD-JWT VC, section 2.5.
@@ -79,6 +84,7 @@ interface Rule {
 export function createIssuerTrust(
   issuers: readonly TrustedIssuer[],
   deps: { readonly fetch: OutboundFetch; readonly log: Log },
+  before?: IssuerTrust,
 ): IssuerTrust {
   if (issuers.length === 0) {
     throw configurationError(
@@ -86,37 +92,55 @@ export function createIssuerTrust(
       'Name at least one trusted issuer; nobody is by default.',
     )
   }
-  const rules = issuers.map((issuer, position) => readRule(issuer, position, deps))
+  const rules = issuers.map((issuer, position) => {
+    const id = digest('sha-256', JSON.stringify(issuer))
+    return before?.ruleAt(position, id) ?? readRule(issuer, { position, id }, deps)
+  })
   // Beside the answers themselves: a cached answer keeps its facts, a dropped one takes them along.
   const found = new WeakMap<ResolvedIssuerKey, IssuerTrustFacts>()
   const resolve: IssuerKeyResolver = async (facts) => {
     const causes: unknown[] = []
-    for (const rule of rules) {
+    for (const [position, rule] of rules.entries()) {
       if (facts.vct === undefined || !rule.types.includes(facts.vct)) continue
       try {
         const { resolved, authorityKeyIds } = await resolveByRule(rule, facts)
         found.set(resolved, { ruleId: rule.id, authorityKeyIds })
         return resolved
       } catch (cause) {
-        causes.push(cause)
+        causes.push(lackedBy(position, cause))
       }
     }
     throw new VerificationError('issuer_untrusted', 'No configured trust covers this issuer for this type.', {
-      cause: causes[0] ?? new VerificationError('vct_not_configured', 'No trusted issuer issues this type.'),
+      cause: causeOf(causes),
     })
   }
   return {
     resolve,
     factsOf: (resolved) => found.get(resolved) ?? { ruleId: '', authorityKeyIds: [] },
     statusTrust: (ruleId) => rules.find(({ id }) => id === ruleId)?.statusTrust,
+    ruleAt: (position, id) => (rules[position]?.id === id ? rules[position] : undefined),
   }
+}
+
+function lackedBy(position: number, cause: unknown): unknown {
+  if (!(cause instanceof VerificationError)) return cause
+  return new VerificationError(cause.code, `trustedIssuers[${position}]: ${cause.message}`, {
+    cause: cause.cause,
+  })
+}
+
+function causeOf(causes: readonly unknown[]): unknown {
+  if (causes.length > 1) return new AggregateError(causes, 'Every trusted issuer of this type was tried.')
+  return (
+    causes[0] ?? new VerificationError('vct_not_configured', 'No entry of trustedIssuers issues this type.')
+  )
 }
 
 function readRule(
   issuer: TrustedIssuer,
-  position: number,
+  { position, id }: { readonly position: number; readonly id: string },
   deps: { readonly fetch: OutboundFetch; readonly log: Log },
-): Rule {
+): TrustRule {
   const types = typeof issuer.vct === 'string' ? [issuer.vct] : issuer.vct
   const trust = readTrust(issuer, position)
   if (types.length === 0 || types.includes('') || trust === undefined) {
@@ -130,7 +154,6 @@ function readRule(
     issuer.issuer === undefined && trust.mechanism === 'x5c'
       ? { x5c: { ...trust, ...binding } }
       : { issuers: { [issuer.issuer ?? '']: trust } }
-  const id = digest('sha-256', JSON.stringify(issuer))
   const issuerKeys = createIssuerKeys(options, deps)
   return { id, types, keys: issuerKeys, statusTrust: readStatusTrust(issuer, position, { id, issuerKeys }) }
 }
@@ -209,7 +232,7 @@ interface Resolution {
   readonly authorityKeyIds: readonly string[]
 }
 
-async function resolveByRule(rule: Rule, { header, issuer, now }: IssuerFacts): Promise<Resolution> {
+async function resolveByRule(rule: TrustRule, { header, issuer, now }: IssuerFacts): Promise<Resolution> {
   const found = await rule.keys.resolve({ header, issuer, now })
   // An unbound iss is only a claim: the certificate's subject is who was shown (requirements, D14).
   const shown = found.issuer ?? found.chain?.subject ?? ''

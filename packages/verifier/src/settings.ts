@@ -22,6 +22,8 @@ export interface VerifierOptions {
   readonly origin: string
   /** Whose credentials count, per `vct`. Nobody is trusted by default. */
   readonly trustedIssuers: readonly TrustedIssuer[]
+  /** Whole number that grows with every change of the trust, for `reloadTrust`. @default the trust has none */
+  readonly trustVersion?: number
   /**
    * Stated, never guessed from what a wallet happened to send. `not-required` lets a query itself say
    * `require_cryptographic_holder_binding: false`; with `required` such a query stops the start.

@@ -13,7 +13,7 @@ import {
   type Route,
   type Store,
 } from '@attache/core'
-import { createKeyPool, createSeal, digest, type Seal, type Signer } from '@attache/keys'
+import { createKeyPool, createSeal, type Seal, type Signer } from '@attache/keys'
 import { createServerNonces } from '@attache/oauth'
 import { createVerifiedIssuerCache } from '@attache/sd-jwt'
 import { createStatusResolver } from '@attache/status-list'
@@ -21,7 +21,6 @@ import { challengeEndpoint } from './challenge-endpoint.js'
 import type { ClaimsOf } from './claim-shape.js'
 import { type Explanation, readExplanation } from './explanation.js'
 import { createGate, type Gate } from './gate.js'
-import { createIssuerTrust } from './issuer-trust.js'
 import { createSigningRegister } from './message-signing.js'
 import { metadataEndpoints } from './metadata-endpoints.js'
 import { pageEndpoints } from './page-endpoints.js'
@@ -40,6 +39,7 @@ import { type StartedTransaction, startTransaction, type TransactionOptions } fr
 import { tokenEndpoint } from './token-endpoint.js'
 import { transactionEndpoints } from './transaction-endpoints.js'
 import { createTransactionWatch, type Wait } from './transaction-watch.js'
+import { createTrustSource, type TrustSource, type TrustUpdate } from './trust-source.js'
 import type { VerifyPresentationDeps } from './verify-presentation.js'
 
 /** With what a verifier works. */
@@ -83,6 +83,14 @@ export interface Verifier {
    * @returns Nothing when it was not judged yet, or longer ago than `explanationSeconds`.
    */
   explain(transaction: string): Promise<Explanation | undefined>
+  /**
+   * Lets another trust count from the next call on, without a restart. A call that is being judged keeps the one it
+   * began with; what does not hold changes nothing.
+   *
+   * @throws {TypeError} `trust_rollback`, `trust_version`, `trust_attesters`, `unsafe_anchor`, or a code of
+   * `createIssuerTrust`.
+   */
+  reloadTrust(update: TrustUpdate): void
 }
 
 /**
@@ -91,9 +99,11 @@ export interface Verifier {
  * @throws {TypeError} A code of `readSettings` or `createIssuerTrust`: a wrong option stops the start.
  */
 export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Verifier {
-  const settings = readSettings(options, deps.signer)
+  const read = readSettings(options, deps.signer)
+  const trust = createTrustSource({ ...options, version: options.trustVersion }, deps)
+  const settings = withTrust(read, trust)
   checkPresentationScopes(settings)
-  const verification = createVerification(options, settings, deps)
+  const verification = createVerification(options, { settings, trust }, deps)
   const seal = deps.seal ?? createSeal([{ id: 'process', key: deps.random(32) }], deps)
   const requirements = new Map<string, AskedRequirement>()
   const requirementOf = (scope: string) => requirements.get(scope)
@@ -138,6 +148,17 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     startTransaction: (wanted) => startTransaction(wanted, deps.clock(), shared),
     redeemResult: (wanted) => redeemResult(wanted, deps.clock(), deps),
     explain: (transaction) => readExplanation(transaction, deps),
+    reloadTrust: trust.reload,
+  }
+}
+
+// The one setting that may change while the verifier runs is read where it is used.
+function withTrust(settings: Settings, trust: TrustSource): Settings {
+  return {
+    ...settings,
+    get walletAttesters() {
+      return trust.attesters()
+    },
   }
 }
 
@@ -151,12 +172,13 @@ function createNonces(origin: string, deps: { readonly seal: Seal; readonly rand
 
 function createVerification(
   options: VerifierOptions,
-  settings: Settings,
+  { settings, trust }: { readonly settings: Settings; readonly trust: TrustSource },
   deps: VerifierDeps,
 ): VerifyPresentationDeps {
   const { algorithms } = settings
   return {
-    issuers: createIssuerTrust(options.trustedIssuers, deps),
+    trust: trust.current,
+    log: deps.log,
     // A list may state a short ttl so that a revocation is felt soon; it is followed to the second.
     statuses: createStatusResolver(
       { algorithms, minTtlSeconds: 1, staleIfErrorSeconds: options.staleStatusSeconds ?? 0 },
@@ -164,10 +186,7 @@ function createVerification(
     ),
     algorithms,
     keyBindingMaxAgeSeconds: options.keyBindingMaxAgeSeconds ?? 300,
-    verifiedIssuers: {
-      cache: createVerifiedIssuerCache(),
-      trustFingerprint: digest('sha-256', JSON.stringify(options.trustedIssuers)),
-    },
+    verifiedIssuers: createVerifiedIssuerCache(),
     holderKeys: createKeyPool(),
     alwaysBind: settings.profile === 'haip',
     requireStatus: options.requireStatus ?? false,

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { JsonObject, JsonValue, NumericDate, VerificationError } from '@attache/core'
+import type { JsonObject, JsonValue, Log, NumericDate, VerificationError } from '@attache/core'
 import { type JwsAlgorithm, jwkThumbprint, type KeyPool } from '@attache/keys'
 import {
   type CredentialQuery,
@@ -21,9 +21,10 @@ import {
 import { type SdJwtVcExpectation, type VerifiedSdJwtVc, verifySdJwtVc } from '@attache/sd-jwt'
 import { requireValidStatus, type StatusReference, type StatusResolver } from '@attache/status-list'
 import { type PresentationReason, reasonOf, refusedPresentation } from './errors.js'
-import type { IssuerTrust } from './issuer-trust.js'
 import { type Presentation, type PresentedCredential, projectClaims } from './presentation.js'
+import { refusalFacts } from './refusal-facts.js'
 import { requireTransactionData } from './transaction-data-coverage.js'
+import type { ActiveTrust } from './trust-source.js'
 
 /** One response, with everything it must agree with. */
 export interface PresentationFacts {
@@ -43,8 +44,8 @@ export interface PresentationFacts {
 
 /** What judging a response needs. */
 export interface VerifyPresentationDeps {
-  /** Whose credentials count. */
-  readonly issuers: IssuerTrust
+  /** Whose credentials count now; asked once for each response. */
+  readonly trust: () => ActiveTrust
   /** Whether credentials are still in force. */
   readonly statuses: StatusResolver
   /** Accepted algorithms, of issuers and of holders; exactly what requests announce. */
@@ -55,12 +56,14 @@ export interface VerifyPresentationDeps {
   readonly alwaysBind: boolean
   /** Whether a credential without a status is refused. */
   readonly requireStatus: boolean
-  /** Remembers issuer signatures that held, under one trust configuration. @default none */
-  readonly verifiedIssuers?: NonNullable<SdJwtVcExpectation['verifiedIssuers']>
+  /** Remembers issuer signatures that held, each under its trust. @default none */
+  readonly verifiedIssuers?: NonNullable<SdJwtVcExpectation['verifiedIssuers']>['cache']
   /** Imports each holder's key once. @default every time anew */
   readonly holderKeys?: KeyPool
   /** Hears every step, passed or not; for explaining. */
   readonly trace?: (step: VerificationStep) => void
+  /** Receives why a credential was refused. */
+  readonly log?: Log
 }
 
 /** What is judged, in this order: of each credential integrity, query and status, then of all of them the set. */
@@ -83,8 +86,10 @@ export interface VerificationStep {
  */
 export async function verifyPresentation(
   facts: PresentationFacts,
-  deps: VerifyPresentationDeps,
+  given: VerifyPresentationDeps,
 ): Promise<Presentation> {
+  // One trust from the first check to the last, whatever is reloaded meanwhile.
+  const deps: Judging = { ...given, ...given.trust() }
   const token = parseVpToken(facts.vpToken, facts.query)
   deps.trace?.({ phase: 'structure', outcome: 'passed' })
 
@@ -124,6 +129,7 @@ async function judge(text: string, query: CredentialQuery, context: Context): Pr
     const reason = reasonOf(cause)
     if (reason === undefined) throw cause
     context.deps.trace?.({ phase: 'credential', queryId: query.id, outcome: reason })
+    logRefusal(reason, cause, { query, context })
     const refusal = refusedPresentation(reason, cause)
     // A foreign nonce in any presentation spoils the whole response (section 14.2.2).
     if (reason === 'kb_nonce_mismatch') throw refusal
@@ -131,9 +137,26 @@ async function judge(text: string, query: CredentialQuery, context: Context): Pr
   }
 }
 
+function logRefusal(
+  reason: PresentationReason,
+  cause: unknown,
+  { query, context }: { readonly query: CredentialQuery; readonly context: Context },
+): void {
+  const { facts, deps } = context
+  deps.log?.warn('verifier.credential.refused', {
+    transaction: facts.transaction,
+    query: query.id,
+    reason,
+    trust: deps.trustVersion,
+    ...refusalFacts(cause),
+  })
+}
+
+type Judging = VerifyPresentationDeps & ActiveTrust
+
 interface Context {
   readonly facts: PresentationFacts
-  readonly deps: VerifyPresentationDeps
+  readonly deps: Judging
 }
 
 async function verifyOne(text: string, query: CredentialQuery, { facts, deps }: Context): Promise<Accepted> {
@@ -187,7 +210,9 @@ function expectation(text: string, query: CredentialQuery, { facts, deps }: Cont
       : ('not-required' as const),
     credentialAudience: facts.audiences,
     now: facts.now,
-    ...(deps.verifiedIssuers === undefined ? {} : { verifiedIssuers: deps.verifiedIssuers }),
+    ...(deps.verifiedIssuers === undefined
+      ? {}
+      : { verifiedIssuers: { cache: deps.verifiedIssuers, trustFingerprint: deps.trustFingerprint } }),
     ...(deps.holderKeys === undefined ? {} : { holderKeys: deps.holderKeys }),
   }
 }
@@ -195,7 +220,7 @@ function expectation(text: string, query: CredentialQuery, { facts, deps }: Cont
 // Only after everything else held: a forged credential must not make this server fetch anything.
 async function checkStatus(
   verified: VerifiedSdJwtVc,
-  context: { readonly now: NumericDate; readonly deps: VerifyPresentationDeps; readonly trust: string },
+  context: { readonly now: NumericDate; readonly deps: Judging; readonly trust: string },
 ): Promise<StatusReference | undefined> {
   const { deps, now } = context
   if (verified.status === undefined) {

@@ -1,0 +1,256 @@
+import { isJsonObject, type JsonObject, parseJson } from '@attache/core'
+import { createAnchors, createCertificateAuthority, generatePrivateJwk, type PublicJwk } from '@attache/keys'
+import { createTestBench } from '@attache/testing'
+import type { TrustedIssuer, TrustUpdate } from '@attache/verifier'
+import { describe, expect, test } from 'vitest'
+import { NOW } from '../support/clock.js'
+import { encodeJson, type Forgery, forgedFor, judge, only, plainJwk } from '../support/forged-presentation.js'
+import {
+  API,
+  beginChallenge,
+  ca,
+  call,
+  certified,
+  createWallet,
+  createWorld,
+  freshKey,
+  ISSUER,
+  MANAGERS_IN_EU,
+  obtainToken,
+  signers,
+  VCT,
+  type World,
+} from '../support/presentation-world.js'
+import { createSeededRandom } from '../support/random.js'
+
+const BRANCH = 'https://branch.example'
+const branch = await certified('branch.example')
+const stranger = await createCertificateAuthority(
+  {
+    commonName: 'Unknown Authority',
+    privateJwk: generatePrivateJwk('ES256'),
+    notBefore: NOW - 86_400,
+    notAfter: NOW + 86_400,
+  },
+  { random: createSeededRandom('stranger') },
+)
+const OURS: TrustedIssuer = { vct: VCT, anchors: [ca.pem], issuer: ISSUER }
+const THEIRS: TrustedIssuer = { vct: VCT, anchors: [ca.pem], issuer: BRANCH }
+const FROM_BRANCH: Forgery = { issuer: branch, payload: { iss: BRANCH } }
+const wallet = await createWallet()
+const start = (options: Parameters<typeof createWorld>[0] = {}) =>
+  createWorld({ keyBinding: 'not-required', ...options })
+
+const shows = async (world: World, forgery: Forgery = {}) =>
+  (await judge(async (request) => only(await forgedFor(request, forgery)), { world })).reason
+
+function lastLine({ lines }: World, event: string): JsonObject {
+  const parsed = parseJson(lines.findLast((line) => line.includes(`"${event}"`)) ?? '{}')
+  return parsed.ok && isJsonObject(parsed.value) ? parsed.value : {}
+}
+
+describe('another trust, without a restart', () => {
+  test('lets a new issuer count from the next presentation on', async () => {
+    const world = start()
+    expect(await shows(world, FROM_BRANCH)).toBe('issuer_untrusted')
+    world.verifier.reloadTrust({ trustedIssuers: [OURS, THEIRS] })
+    expect(await shows(world, FROM_BRANCH)).toBe('accepted')
+    expect(await shows(world)).toBe('accepted')
+    expect(lastLine(world, 'verifier.trust.reloaded')).toMatchObject({ trust: expect.any(String) })
+  })
+
+  test('takes an issuer back, and with it the tokens in use, at the very next call', async () => {
+    const world = start()
+    const gate = world.verifier.requirePresentation(MANAGERS_IN_EU)
+    const token = await obtainToken(world, wallet)
+    const knock = async () => {
+      const outcome = await gate(await call(world, token, { dpop: wallet.dpop }))
+      return outcome.allowed ? 'allowed' : outcome.response.status
+    }
+    expect(await knock()).toBe('allowed')
+    world.verifier.reloadTrust({ trustedIssuers: [THEIRS] })
+    expect(await knock()).toBe(401)
+    expect(await shows(world)).toBe('issuer_untrusted')
+    world.verifier.reloadTrust({ trustedIssuers: [OURS] })
+    expect(await knock()).toBe('allowed')
+  })
+
+  test('exchanges attesters; whether there are any is decided at the start', async () => {
+    const world = start()
+    world.verifier.requirePresentation(MANAGERS_IN_EU)
+    expect((await beginChallenge(world, wallet)).answer.status).toBe(401)
+    const anchors = createAnchors('others', [stranger.pem])
+    world.verifier.reloadTrust({
+      trustedIssuers: [OURS],
+      walletAttesters: [{ name: 'others', anchors, clients: 'any' }],
+    })
+    await expect(beginChallenge(world, wallet)).rejects.toThrow()
+    expect(() => world.verifier.reloadTrust({ trustedIssuers: [OURS], walletAttesters: [] })).toThrow(
+      expect.objectContaining({ code: 'trust_attesters' }),
+    )
+  })
+
+  const { issuer: _, ...nameless } = { ...OURS, anchors: undefined, keys: [signers.issuer.publicJwk] }
+  const fake = createTestBench({ origin: API, vct: VCT })
+  test.each<[string, () => Promise<TrustUpdate> | TrustUpdate, string]>([
+    ['nobody', () => ({ trustedIssuers: [] }), 'trusted_issuers_empty'],
+    [
+      'a truncated certificate',
+      () => ({ trustedIssuers: [{ ...OURS, anchors: [ca.pem.slice(0, 200)] }] }),
+      'anchor_malformed',
+    ],
+    ['keys of no issuer', () => ({ trustedIssuers: [nameless] }), 'trusted_issuer_malformed'],
+    [
+      'an issuer without type',
+      () => ({ trustedIssuers: [{ ...OURS, vct: [] }] }),
+      'trusted_issuer_malformed',
+    ],
+    ['test keys', async () => ({ trustedIssuers: [(await fake).issuer.trustedIssuer] }), 'unsafe_anchor'],
+    ['a version that is no whole number', () => ({ version: 1.5, trustedIssuers: [OURS] }), 'trust_version'],
+  ])('refuses %s and keeps the last good one', async (_what, update, code) => {
+    const world = start()
+    const broken = await update()
+    expect(() => world.verifier.reloadTrust(broken)).toThrow(
+      expect.objectContaining({ name: 'TypeError', code }),
+    )
+    expect(lastLine(world, 'verifier.trust.kept')).toMatchObject({ code })
+    expect(await shows(world)).toBe('accepted')
+  })
+
+  test('never goes back to an older version', async () => {
+    const world = start({ trustVersion: 7 })
+    const reload = (version?: number) => () =>
+      world.verifier.reloadTrust({
+        trustedIssuers: [OURS, THEIRS],
+        ...(version === undefined ? {} : { version }),
+      })
+    for (const older of [6, 7, 0, undefined]) {
+      expect(reload(older)).toThrow(expect.objectContaining({ code: 'trust_rollback' }))
+    }
+    expect(await shows(world, FROM_BRANCH)).toBe('issuer_untrusted')
+    reload(8)()
+    expect(await shows(world, FROM_BRANCH)).toBe('accepted')
+    expect(reload(7)).toThrow(expect.objectContaining({ code: 'trust_rollback' }))
+    expect(() => start({ trustVersion: -1 })).toThrow(expect.objectContaining({ code: 'trust_version' }))
+  })
+
+  test('its version stands in each decision', async () => {
+    const world = start({ trustVersion: 7 })
+    const gate = world.verifier.requirePresentation(MANAGERS_IN_EU)
+    const token = await obtainToken(world, wallet)
+    await gate(await call(world, token, { dpop: wallet.dpop }))
+    expect(lastLine(world, 'verifier.gate.allowed')).toMatchObject({ trust: '7' })
+    world.verifier.reloadTrust({ version: 8, trustedIssuers: [OURS] })
+    await gate(new Request(`${API}/payroll/export`))
+    expect(lastLine(world, 'verifier.gate.refused')).toMatchObject({ trust: '8', code: 'token_missing' })
+    await shows(world, FROM_BRANCH)
+    expect(lastLine(world, 'verifier.credential.refused')).toMatchObject({
+      trust: '8',
+      reason: 'issuer_untrusted',
+    })
+  })
+
+  test('under load: no call and no presentation of a lasting issuer fails, none of a removed one passes', async () => {
+    const world = start({ trustVersion: 1 })
+    const gate = world.verifier.requirePresentation(MANAGERS_IN_EU)
+    const token = await obtainToken(world, wallet)
+    let version = 1
+    const turns = Array.from({ length: 60 }, async (_turn, at) => {
+      const outcome = gate(await call(world, token, { dpop: wallet.dpop }))
+      const presented = at % 3 === 0 ? shows(world) : undefined
+      version += 1
+      const trustedIssuers = at % 2 === 0 ? [OURS, THEIRS] : [OURS]
+      if (at % 5 === 4) expect(() => world.verifier.reloadTrust({ version, trustedIssuers: [] })).toThrow()
+      else world.verifier.reloadTrust({ version, trustedIssuers })
+      if (at % 7 === 6) expect(() => world.verifier.reloadTrust({ version: 1, trustedIssuers })).toThrow()
+      return { allowed: (await outcome).allowed, presented: await presented }
+    })
+    const seen = await Promise.all(turns)
+    expect(seen.filter(({ allowed }) => !allowed)).toEqual([])
+    expect(
+      seen.flatMap(({ presented }) => presented ?? []).filter((reason) => reason !== 'accepted'),
+    ).toEqual([])
+
+    world.verifier.reloadTrust({ version: version + 1, trustedIssuers: [OURS] })
+    const after = await Promise.all(Array.from({ length: 10 }, () => shows(world, FROM_BRANCH)))
+    expect(new Set(after)).toEqual(new Set(['issuer_untrusted']))
+  })
+})
+
+describe('a refusal says in the log which list lacked what', () => {
+  test('with the subjects and hashes of the chain that was shown, for each issuer that was tried', async () => {
+    const unknown = await certified('issuer.example', stranger)
+    const world = start({ trustedIssuers: [OURS, { ...OURS, issuer: undefined, requireIssBinding: true }] })
+    expect(await shows(world, { issuer: unknown })).toBe('issuer_untrusted')
+    const line = lastLine(world, 'verifier.credential.refused')
+    expect(line['check']).toBe('issuer_untrusted < anchor_not_found < anchor_not_found')
+    expect(line['detail']).toContain(
+      'trustedIssuers[0]: The certificate chain ends at no certificate of the list trustedIssuers[0].anchors.',
+    )
+    expect(line['detail']).toContain(
+      'trustedIssuers[1]: The certificate chain ends at no certificate of the list trustedIssuers[1].anchors.',
+    )
+    expect(line['chain']).toMatch(/^CN=issuer\.example \(sha-256 [\w-]{43}\)$/)
+  })
+
+  test('with what else was missing', async () => {
+    const world = start()
+    await shows(world, FROM_BRANCH)
+    expect(lastLine(world, 'verifier.credential.refused')['detail']).toBe(
+      'trustedIssuers[0]: The issuer is not trusted here. Add it to the policy.',
+    )
+    await shows(world, { payload: { vct: `${VCT}/other` } })
+    expect(lastLine(world, 'verifier.credential.refused')['check']).toContain('vct')
+    await shows(world, { disclosures: [] })
+    expect(lastLine(world, 'verifier.credential.refused')).toMatchObject({
+      reason: 'claim_missing',
+      query: 'role_cred',
+    })
+  })
+})
+
+describe('who counts by which means is configuration', () => {
+  const key = freshKey()
+  const jwk: PublicJwk = key.publicJwk
+  const did = `did:jwk:${encodeJson(plainJwk(key))}`
+  const asDid = { issuer: key, header: { kid: `${did}#0` }, payload: { iss: did } }
+
+  test('a DID counts only if it is configured, and nobody is asked about another', async () => {
+    const world = start()
+    expect(await shows(world, asDid)).toBe('issuer_untrusted')
+    const web = {
+      issuer: key,
+      header: { kid: 'did:web:evil.example#0' },
+      payload: { iss: 'did:web:evil.example' },
+    }
+    expect(await shows(world, web)).toBe('issuer_untrusted')
+    expect(world.network.calls).toEqual([])
+    world.verifier.reloadTrust({ trustedIssuers: [{ vct: VCT, keys: [jwk], issuer: did }] })
+    expect(await shows(world, { issuer: key, payload: { iss: did } })).toBe('accepted')
+    expect(await shows(world)).toBe('issuer_untrusted')
+  })
+
+  test('a JWKS issuer keeps its fetched keys over a reload that does not concern it', async () => {
+    const jwksUri = `${BRANCH}/jwks`
+    const jwks: TrustedIssuer = { vct: VCT, issuer: BRANCH, discovery: { jwksUri } }
+    const world = start({ trustedIssuers: [jwks] })
+    world.network.serve(BRANCH, async () => Response.json({ keys: [{ ...plainJwk(key), kid: 'a' }] }))
+    const fromJwks = { issuer: key, header: { kid: 'a' }, payload: { iss: BRANCH } }
+    expect(await shows(world, fromJwks)).toBe('accepted')
+    world.verifier.reloadTrust({ trustedIssuers: [jwks, OURS] })
+    expect(await shows(world, fromJwks)).toBe('accepted')
+    expect(world.network.calls.map(({ url }) => url)).toEqual([jwksUri])
+  })
+
+  test('anchors count for their own types and purposes alone', async () => {
+    const other = `${ISSUER}/types/other/v1`
+    const world = start({
+      trustedIssuers: [
+        { ...OURS, vct: other },
+        { ...THEIRS, anchors: [stranger.pem] },
+      ],
+    })
+    expect(await shows(world)).toBe('issuer_untrusted')
+    expect(await shows(world, FROM_BRANCH)).toBe('issuer_untrusted')
+  })
+})
