@@ -28,7 +28,7 @@ import {
 import { x509HashClientIdentifier } from '@attache/openid4vp'
 import { createVerifier, type StepUp } from '@attache/verifier'
 import { type RunningWallet, serve } from '../../apps/wallet/src/serve.js'
-import { certify, createIssuerBench, type IssuerBench } from '../flows/issuer-bench.js'
+import { type BenchOptions, certify, createIssuerBench, type IssuerBench } from '../flows/issuer-bench.js'
 import { NOW } from './clock.js'
 import { createHttpsOrigin, createTlsAuthority } from './https-origin.js'
 import { createNetwork } from './network.js'
@@ -74,9 +74,13 @@ export async function createDaemonWorld(
     readonly batchSize?: number
     readonly attester?: ForeignAttester
     readonly requirement?: StepUp
+    /** Further files of the wallet's folder, by name. */
+    readonly files?: (tls: CertificateAuthority) => Promise<Readonly<Record<string, string>>>
+    /** What the issuer does otherwise than usual. */
+    readonly issuer?: BenchOptions
   } = {},
 ): Promise<DaemonWorld> {
-  const { attester, requirement, ...benchOptions } = options
+  const { attester, requirement, files, issuer, ...benchOptions } = options
   const folder = mkdtempSync(join(tmpdir(), 'attache-'))
   const tls = attester?.tls ?? (await createTlsAuthority())
   const [issuerOrigin, apiOrigin] = [await createHttpsOrigin(tls), await createHttpsOrigin(tls)]
@@ -85,6 +89,7 @@ export async function createDaemonWorld(
   const credentialIssuer = `${issuerOrigin.origin}/acme`
   const bench = await createIssuerBench({
     ...benchOptions,
+    ...issuer,
     credentialIssuer,
     clientAuthentication: { method: 'attestation', attesters, challenges: true },
   })
@@ -121,6 +126,7 @@ export async function createDaemonWorld(
   }
   const caFile = join(folder, write('tls-ca.pem', tls.pem))
   const [mandateRule] = mandateFor(clientId, vct)
+  for (const [name, content] of Object.entries((await files?.(tls)) ?? {})) write(name, content)
   const configuration: JsonObject = {
     version: 1,
     profile: 'haip',

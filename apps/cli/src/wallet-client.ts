@@ -4,16 +4,24 @@
  * @module
  */
 import {
+  ACCEPT_PATH,
   CALLBACK_PATH,
+  CONSENT_PATH,
   callSocket,
   DOCTOR_PATH,
   EXPLAIN_PATH,
   type Finding,
+  INBOX_PATH,
   KILL_SWITCH_PATH,
   PRESENT_PATH,
   RECEIVE_PATH,
+  REQUEST_PATH,
   STATUS_PATH,
+  VISITS_PATH,
+  type VisitSummary,
+  type WaitingOffer,
 } from '@attache/agent'
+import { parseInbox, parseVisit, parseVisits } from './intake-replies.js'
 import {
   type Decision,
   type Presented,
@@ -39,6 +47,11 @@ export interface WalletClient {
     limit?: number | undefined
   }): Promise<readonly Decision[]>
   setStopped(agent: string, stopped: boolean): Promise<void>
+  request(request: { agent: string; issuer: string; configurations: readonly string[] }): Promise<Received>
+  inbox(): Promise<readonly WaitingOffer[]>
+  accept(request: { id: string; txCode?: string | undefined }): Promise<Received>
+  visits(): Promise<readonly VisitSummary[]>
+  consent(id: string): Promise<VisitSummary>
 }
 
 /** How long an issuer or verifier may keep the wallet waiting, in milliseconds. */
@@ -71,11 +84,17 @@ export function createWalletClient(socketPath: string): WalletClient {
     setStopped: async (agent, stopped) => {
       await ask(KILL_SWITCH_PATH, { agent, stopped })
     },
+    request: async (request) => parseReceived(await ask(REQUEST_PATH, request)),
+    inbox: async () => parseInbox(await ask(INBOX_PATH)),
+    accept: async (request) => parseReceived(await ask(ACCEPT_PATH, request)),
+    visits: async () => parseVisits(await ask(VISITS_PATH)),
+    consent: async (id) => parseVisit(await ask(CONSENT_PATH, { id })),
   }
 }
 
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['unknown_agent', 'The wallet has no agent of this name. attache wallet status lists them.'],
+  ['nothing_waits', 'Nothing waits under this name. attache wallet inbox and visits list what does.'],
   ['invalid_request', 'The wallet did not understand the request. Check the arguments.'],
   ['request_too_large', 'The request is too large for the wallet.'],
   ['unauthorized', 'The wallet did not accept the token beside its socket. Was it restarted meanwhile?'],

@@ -6,32 +6,11 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { createWalletClient, type WalletClient } from './wallet-client.js'
+import { addIntake } from './intake-commands.js'
+import { type Common, command, received, run, textOf } from './run-command.js'
 import { examineWallet } from './wallet-doctor.js'
-import {
-  describeDecisions,
-  describeFindings,
-  describePresented,
-  describeReceived,
-  describeStatus,
-} from './wallet-output.js'
-import type { Received } from './wallet-replies.js'
-
-interface Common {
-  readonly socket?: string
-  readonly json?: boolean
-}
-
-/** What a command ends with. */
-interface Ending {
-  readonly exitCode: 0 | 1 | 3
-  /** For programs. */
-  readonly reply: unknown
-  /** For people. */
-  readonly text: string
-}
+import { describeDecisions, describeFindings, describePresented, describeStatus } from './wallet-output.js'
 
 /** Makes the command `wallet`. */
 export function walletCommand(): Command {
@@ -42,6 +21,7 @@ export function walletCommand(): Command {
 
   addHandingIn(wallet)
   addReading(wallet)
+  addIntake(wallet)
   switchCommand(wallet, {
     name: 'stop',
     stopped: true,
@@ -121,14 +101,6 @@ function addReading(wallet: Command): void {
     )
 }
 
-function command(parent: Command, name: string, description: string): Command {
-  return parent
-    .command(name)
-    .description(description)
-    .option('--socket <path>', 'operator socket of the daemon (default: ATTACHE_OPERATOR_SOCKET)')
-    .option('--json', 'answer as one line of JSON')
-}
-
 function switchCommand(
   parent: Command,
   { name, stopped, description }: { name: string; stopped: boolean; description: string },
@@ -143,36 +115,4 @@ function switchCommand(
       }
     }),
   )
-}
-
-function received(reply: Received): Ending {
-  const exitCode = reply.outcome === 'stored' ? 0 : reply.outcome === 'refused' ? 1 : 3
-  return { exitCode, reply, text: describeReceived(reply) }
-}
-
-async function run(
-  options: Common,
-  work: (client: WalletClient, socket: string) => Promise<Ending>,
-): Promise<void> {
-  try {
-    const socket = options.socket ?? process.env['ATTACHE_OPERATOR_SOCKET']
-    if (socket === undefined || socket === '') {
-      const message = 'No operator socket is named. Pass --socket or set ATTACHE_OPERATOR_SOCKET.'
-      throw Object.assign(new TypeError(message), { code: 'socket_not_configured' })
-    }
-    const { exitCode, reply, text } = await work(createWalletClient(socket), socket)
-    process.stdout.write(`${options.json === true ? JSON.stringify(reply) : text}\n`)
-    process.exitCode = exitCode
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'fault'
-    const message = error instanceof Error ? error.message : 'unknown'
-    process.stderr.write(
-      options.json === true ? `${JSON.stringify({ error: code, message })}\n` : `attache: ${message}\n`,
-    )
-    process.exitCode = 1
-  }
-}
-
-function textOf(argument: string): string {
-  return argument === '-' ? readFileSync(0, 'utf8').trim() : argument
 }

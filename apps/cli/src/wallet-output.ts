@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Finding } from '@attache/agent'
+import type { Finding, VisitSummary, WaitingOffer } from '@attache/agent'
 import type { Decision, Presented, Received, Status } from './wallet-replies.js'
 
 /** Says how far an offer got. */
@@ -72,6 +72,31 @@ export function describeFindings(findings: readonly Finding[]): string {
   return [...findings]
     .sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome))
     .map(({ check, outcome, message }) => `${outcome.padEnd(7)}  ${printable(check)}: ${printable(message)}`)
+    .join('\n')
+}
+
+/** Lists offers that wait, and what each waits for. */
+export function describeInbox(offers: readonly WaitingOffer[]): string {
+  if (offers.length === 0) return 'No offer waits.'
+  return offers
+    .map(({ id, agent, issuer, needs, description }) => {
+      const code = needs === 'transaction_code'
+      const how = code ? `attache wallet accept ${id} --tx-code <code>` : `attache wallet accept ${id}`
+      const hint = description === undefined ? '' : ` The issuer says: ${printable(description)}`
+      const waits = code ? 'for its transaction code' : 'for a login'
+      return `${id}  ${agent}  ${printable(issuer)}  waits ${waits}: ${how}${hint}`
+    })
+    .join('\n')
+}
+
+/** Lists visits, newest first. */
+export function describeVisits(visits: readonly VisitSummary[]): string {
+  if (visits.length === 0) return 'There was no visit.'
+  return visits
+    .map(({ id, at, kind, state, outcome, code }) => {
+      const why = [outcome, code].filter((word) => word !== undefined).join(', ')
+      return `${time(at)}  ${id}  ${kind} ${state}${why === '' ? '' : ` (${printable(why)})`}`
+    })
     .join('\n')
 }
 

@@ -79,7 +79,7 @@ export function parseReceived(value: unknown): Received {
     transaction: text,
     nextPollAt: z.number().optional(),
   })
-  return parse(schema, value)
+  return parseReply(schema, value)
 }
 
 /** @throws {TypeError} `wallet_reply_malformed` */
@@ -89,7 +89,7 @@ export function parsePresented(value: unknown): Presented {
     reference: z.string(),
     redirectUri: z.string().optional(),
   })
-  return parse(schema, value)
+  return parseReply(schema, value)
 }
 
 /** @throws {TypeError} `wallet_reply_malformed` */
@@ -110,7 +110,7 @@ export function parseStatus(value: unknown): Status {
     pending: z.number(),
     credentials: z.array(credential),
   })
-  return parse(z.looseObject({ agents: z.array(agent) }), value)
+  return parseReply(z.looseObject({ agents: z.array(agent) }), value)
 }
 
 /** @throws {TypeError} `wallet_reply_malformed` */
@@ -125,7 +125,7 @@ export function parseExplanations(value: unknown): readonly Decision[] {
     message: z.string(),
     facts: z.record(z.string(), z.string()),
   })
-  return parse(z.looseObject({ explanations: z.array(decision) }), value).explanations
+  return parseReply(z.looseObject({ explanations: z.array(decision) }), value).explanations
 }
 
 /** @throws {TypeError} `wallet_reply_malformed` */
@@ -135,10 +135,11 @@ export function parseFindings(value: unknown): readonly Finding[] {
     outcome: z.enum(['ok', 'warning', 'failed']),
     message: z.string(),
   })
-  return parse(z.looseObject({ findings: z.array(finding) }), value).findings
+  return parseReply(z.looseObject({ findings: z.array(finding) }), value).findings
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+/** Reads a reply by its schema. @throws {TypeError} `wallet_reply_malformed` */
+export function parseReply<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const message = 'The wallet answered in a way this command does not understand. Are both of one release?'

@@ -9,6 +9,7 @@
 
 import type { TransactionDataType } from '@attache/wallet'
 import { z } from 'zod'
+import { type ListenersConfiguration, listenerMembers } from './listener-configuration.js'
 import { malformed, parseStrictly } from './strict-configuration.js'
 
 /** An issuer whose credentials are taken; `anchors`, `statusAnchors` and `metadataAnchors` are PEM files. */
@@ -26,12 +27,20 @@ export interface IssuerConfiguration {
   readonly claimedIssuer?: 'warn' | 'refuse' | undefined
   readonly preferredGrant?: 'pre-authorized_code' | 'authorization_code' | undefined
   readonly metadataWithoutTrailingSlash?: boolean | undefined
+  readonly authorization?: 'person' | 'follow' | undefined
 }
 
-/** A verifier that may be answered; `anchors` is a PEM file, absent for a client under a DID. */
+/** A verifier that may be answered; which of the files it needs depends on the prefix of its `clientId`. */
 export interface VerifierConfiguration {
   readonly clientId: string
+  /** PEM file, for `x509_hash:` and `x509_san_dns:`. */
   readonly anchors?: string | undefined
+  /** JWK Set that verifies its requests, for a client without a prefix. */
+  readonly keys?: string | undefined
+  /** File with its registered client metadata (JSON); its requests then bring none. */
+  readonly metadata?: string | undefined
+  /** Whose word counts for `verifier_attestation:`; `keys` is a JWK Set. */
+  readonly attesters?: readonly { readonly issuer: string; readonly keys: string }[] | undefined
   readonly apis: readonly string[]
   readonly authorizationServer?: string | undefined
   readonly hosts?: readonly string[] | undefined
@@ -74,7 +83,7 @@ export interface AttesterConfiguration {
 }
 
 /** The configuration. */
-export interface WalletConfiguration {
+export interface WalletConfiguration extends ListenersConfiguration {
   readonly version: 1
   readonly tenant: string
   readonly profile: 'base' | 'haip'
@@ -98,6 +107,9 @@ export interface WalletConfiguration {
   readonly algorithms: readonly string[]
   readonly redirectUri?: string | undefined
   readonly errorDelivery?: 'local' | 'protocol' | undefined
+  readonly unsignedRequests?: 'refuse' | 'typed' | 'any' | undefined
+  /** Private JWKs on P-256 that verifiers may encrypt request objects to; announced in this order. */
+  readonly requestKeys: readonly string[]
   readonly transactionDataTypes?: readonly TransactionDataType[] | undefined
   /** Seconds between two rounds of renewal. */
   readonly maintenanceSeconds: number
@@ -166,6 +178,9 @@ function configurationSchema() {
     algorithms: texts.min(1).default(['ES256']),
     redirectUri: z.string().optional(),
     errorDelivery: z.enum(['local', 'protocol']).optional(),
+    unsignedRequests: z.enum(['refuse', 'typed', 'any']).optional(),
+    requestKeys: z.array(file).default([]),
+    ...listenerMembers(),
     transactionDataTypes: z.array(transactionDataTypeSchema()).optional(),
     maintenanceSeconds: z.int().min(1).max(86_400).default(30),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -197,6 +212,7 @@ function issuerSchema(file: z.ZodString) {
     claimedIssuer: z.enum(['warn', 'refuse']).optional(),
     preferredGrant: z.enum(['pre-authorized_code', 'authorization_code']).optional(),
     metadataWithoutTrailingSlash: z.boolean().optional(),
+    authorization: z.enum(['person', 'follow']).optional(),
   })
 }
 
@@ -205,6 +221,9 @@ function verifierSchema(file: z.ZodString) {
   return z.strictObject({
     clientId: z.string().min(1),
     anchors: file.optional(),
+    keys: file.optional(),
+    metadata: file.optional(),
+    attesters: z.array(z.strictObject({ issuer: z.string().min(1), keys: file })).optional(),
     apis: texts.default([]),
     authorizationServer: z.string().optional(),
     hosts: texts.optional(),

@@ -62,8 +62,9 @@ async function run<Running extends { close(): Promise<void> }>(
   }
 }
 
-function describeWallet({ operatorSocket, agentSockets }: RunningWallet) {
-  const facts = { operator: operatorSocket, agents: Object.fromEntries(agentSockets) }
+function describeWallet({ operatorSocket, agentSockets, ports, warnings }: RunningWallet) {
+  for (const warning of warnings) process.stderr.write(`attache-wallet: warning: ${warning}\n`)
+  const facts = { operator: operatorSocket, agents: Object.fromEntries(agentSockets), ports, warnings }
   const line = `The wallet is ready for ${agentSockets.size} agents; operator socket ${operatorSocket}.`
   return { facts, line }
 }

@@ -12,17 +12,21 @@ import {
   KILL_SWITCH_PATH,
   PRESENT_PATH,
   parseCallbackRequest,
+  parseCredentialsRequest,
   parseExplainRequest,
   parseKillSwitchRequest,
   parsePresentRequest,
   parseReceiveRequest,
   RECEIVE_PATH,
+  REQUEST_PATH,
   SOCKET_PROTOCOL,
   STATUS_PATH,
   type StatusReply,
 } from '@attache/agent'
 import type { NumericDate } from '@attache/core'
 import type { Wallet } from '@attache/wallet'
+import type { Intake } from './intake.js'
+import { intakeCalls } from './intake-calls.js'
 import type { CallAnswer, Calls } from './socket-server.js'
 
 /** What the operator's calls need to know. */
@@ -30,6 +34,8 @@ export interface OperatorFacts {
   /** Agents by id, with the path of their socket. */
   readonly agents: ReadonlyMap<string, string>
   readonly startedAt: NumericDate
+  /** The ways in that are configured. */
+  readonly intake: Pick<Intake, 'inbox' | 'visits'>
   /** Examines configuration, files and peers. */
   readonly examine: () => Promise<readonly Finding[]>
 }
@@ -49,6 +55,14 @@ export function operatorCalls(facts: OperatorFacts, wallet: Wallet): Calls {
     return { status: 200, body: await work() }
   }
   return {
+    ...intakeCalls(facts.intake),
+    [`POST ${REQUEST_PATH}`]: (body) => {
+      const request = parseCredentialsRequest(body)
+      return forAgent(
+        request,
+        async () => request && wallet.request(request.agent, request.issuer, request.configurations),
+      )
+    },
     [`GET ${HEALTH_PATH}`]: async () => ({ status: 200, body: { protocol: SOCKET_PROTOCOL } }),
     [`GET ${STATUS_PATH}`]: async () => ({ status: 200, body: await statusOf(facts, wallet) }),
     [`GET ${DOCTOR_PATH}`]: async () => ({ status: 200, body: { findings: await facts.examine() } }),

@@ -8,24 +8,29 @@
 
 import { dirname, resolve } from 'node:path'
 import type { Finding } from '@attache/agent'
-import { type Clock, createGuardedFetch, type Log, systemClock, systemRandom } from '@attache/core'
 import {
-  type ConfiguredFiles,
-  createConfiguredFiles,
-  createPinoLog,
-  readText,
-  startUpError,
-} from '@attache/daemon'
-import { createAnchors, createEnvelope, parseAlgorithms } from '@attache/keys'
+  type Clock,
+  createGuardedFetch,
+  type Log,
+  type Store,
+  systemClock,
+  systemRandom,
+} from '@attache/core'
+import { type ConfiguredFiles, createConfiguredFiles, createPinoLog, readText } from '@attache/daemon'
+import { createEnvelope } from '@attache/keys'
 import { createLevelStore } from '@attache/storage'
-import { AGENT_ID, createWallet, type Wallet, type WalletOptions } from '@attache/wallet'
+import { createWallet, type Wallet, type WalletOptions } from '@attache/wallet'
 import { agentCalls } from './agent-calls.js'
 import { createConfiguredAttester } from './attestation.js'
 import { parseConfiguration, type WalletConfiguration } from './configuration.js'
+import { readConfiguredOffers } from './configured-offers.js'
 import { examine } from './examine.js'
+import { type Intake, openIntake } from './intake.js'
 import { readMasterKeys } from './master-keys.js'
+import { createOpened, type Opened } from './opened.js'
 import { operatorCalls } from './operator-calls.js'
 import { createPolicy } from './policy.js'
+import { startRounds } from './repeated-work.js'
 import {
   claimSocket,
   OPERATOR_SOCKET,
@@ -34,13 +39,17 @@ import {
   type SocketPlace,
 } from './runtime-folder.js'
 import { type Calls, type SocketServer, serveSocket } from './socket-server.js'
-import { withoutAbsent } from './without-absent.js'
+import { requestKeys, walletOptions } from './wallet-options.js'
 
 /** A daemon that is up. */
 export interface RunningWallet {
   readonly operatorSocket: string
   /** Socket paths by agent. */
   readonly agentSockets: ReadonlyMap<string, string>
+  /** Ports of the other ways in, as far as they are configured. */
+  readonly ports: Intake['ports']
+  /** What the operator should read at every start. */
+  readonly warnings: readonly string[]
   close(): Promise<void>
 }
 
@@ -68,82 +77,48 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
 
   const opened = createOpened()
   try {
-    const store = await createLevelStore({ path: files.path(configuration.dataFolder), clock })
+    const openStore = (folder: string) => createLevelStore({ path: folder, clock })
+    const store = await openStore(files.path(configuration.dataFolder))
     opened.push(() => store.close())
     const world = worldOf(configuration, files)
-    const wallet = createWallet(options, {
+    const shared = {
       ...world,
+      ...requestKeys(configuration, files),
       clock,
-      store,
       log,
       pdp,
       envelope: createEnvelope(masterKeys, { random: systemRandom }),
       attester: createConfiguredAttester(configuration, { files, fetch: world.fetch }),
-    })
+    }
+    const walletOver = (over: Store) => createWallet(options, { ...shared, store: over })
+    const wallet = walletOver(store)
+    const callsOf = (agent: string) => agentCalls(agent, wallet)
+    const receiveOffers = readConfiguredOffers(configuration, { wallet, store, files, log })
+    const ways = { ...world, files, log, clock, wallet, walletOver, openStore, callsOf, opened }
+    const intake = await openIntake(configuration, ways)
     const examination = () =>
       examine({ configPath: path, fetch: world.fetch, milliseconds: () => clock() * 1000 })
     const places = await openSockets(
-      { folder: runtimeFolder, wallet, log, opened, startedAt: clock(), examine: examination },
+      { folder: runtimeFolder, wallet, intake, log, opened, startedAt: clock(), examine: examination },
       options,
     )
-    opened.push(startMaintenance(wallet, configuration.maintenanceSeconds, log))
-    return { ...places, close: opened.close }
+    const seconds = configuration.maintenanceSeconds
+    opened.push(startRounds(() => wallet.maintain(), { seconds, event: 'wallet.maintenance_fault', log }))
+    opened.push(receiveInBackground(receiveOffers, log))
+    const { ports, warnings } = intake
+    return { ...places, ports, warnings, close: opened.close }
   } catch (error) {
     await opened.close()
     throw error
   }
 }
 
-/** What was opened, to be closed in the opposite order. */
-interface Opened {
-  push(close: () => Promise<void> | void): void
-  close(): Promise<void>
-}
-
-function createOpened(): Opened {
-  const closing: (() => Promise<void> | void)[] = []
-  return {
-    push: (close) => {
-      closing.push(close)
-    },
-    async close() {
-      for (let close = closing.pop(); close !== undefined; close = closing.pop()) await close()
-    },
-  }
-}
-
-function walletOptions(configuration: WalletConfiguration, files: ConfiguredFiles): WalletOptions {
-  const anchors = (name: string, file: string) => createAnchors(name, [files.text(file)])
-  for (const { id } of configuration.agents) {
-    if (id === OPERATOR_SOCKET || !AGENT_ID.test(id)) {
-      throw startUpError(
-        'agent_invalid',
-        `The agent id ${JSON.stringify(id)} cannot name a socket. Choose another one.`,
-      )
-    }
-  }
-  const { tenant, profile, agents, redirectUri, errorDelivery, transactionDataTypes } = configuration
-  return {
-    tenant,
-    profile,
-    agents,
-    algorithms: parseAlgorithms(configuration.algorithms),
-    issuers: configuration.issuers.map(({ anchors: file, statusAnchors, metadataAnchors, ...issuer }) => ({
-      ...withoutAbsent(issuer),
-      anchors: anchors(`anchors of ${issuer.credentialIssuer}`, file),
-      ...(statusAnchors === undefined
-        ? {}
-        : { statusAnchors: anchors(`status anchors of ${issuer.credentialIssuer}`, statusAnchors) }),
-      ...(metadataAnchors === undefined
-        ? {}
-        : { metadataAnchors: anchors(`metadata anchors of ${issuer.credentialIssuer}`, metadataAnchors) }),
-    })),
-    verifiers: configuration.verifiers.map(({ anchors: file, ...verifier }) => ({
-      ...withoutAbsent(verifier),
-      ...(file === undefined ? {} : { anchors: anchors(`anchors of ${verifier.clientId}`, file) }),
-    })),
-    ...withoutAbsent({ redirectUri, errorDelivery, transactionDataTypes }),
-  }
+// An issuer that is slow or away keeps no agent waiting for its socket.
+function receiveInBackground(receive: () => Promise<void>, log: Log): () => Promise<void> {
+  const receiving = receive().catch((error: unknown) => {
+    log.error('wallet.configured_offer_fault', { cause: error instanceof Error ? error.name : 'unknown' })
+  })
+  return () => receiving
 }
 
 function worldOf(configuration: WalletConfiguration, files: ConfiguredFiles) {
@@ -156,13 +131,14 @@ async function openSockets(
   parts: {
     readonly folder: string
     readonly wallet: Wallet
+    readonly intake: Intake
     readonly log: Log
     readonly opened: Opened
     readonly startedAt: number
     readonly examine: () => Promise<readonly Finding[]>
   },
   options: WalletOptions,
-): Promise<Omit<RunningWallet, 'close'>> {
+): Promise<Pick<RunningWallet, 'operatorSocket' | 'agentSockets'>> {
   const { folder, wallet, log, opened } = parts
   const open = async (name: string, calls: (place: SocketPlace) => Calls): Promise<string> => {
     const place = await claimSocket(folder, name, { random: systemRandom })
@@ -173,30 +149,9 @@ async function openSockets(
   }
   const agentSockets = new Map<string, string>()
   for (const { id } of options.agents) agentSockets.set(id, await open(id, () => agentCalls(id, wallet)))
-  const { startedAt, examine: examination } = parts
-  const facts = { agents: agentSockets, startedAt, examine: examination }
+  const { startedAt, intake, examine: examination } = parts
+  const facts = { agents: agentSockets, startedAt, intake, examine: examination }
   // Last: whoever finds the operator's socket finds everything open.
   const operatorSocket = await open(OPERATOR_SOCKET, () => operatorCalls(facts, wallet))
   return { operatorSocket, agentSockets }
-}
-
-/** Rounds of maintenance, one after the other. @returns Ends them. */
-function startMaintenance(wallet: Wallet, seconds: number, log: Log): () => Promise<void> {
-  let stopped = false
-  let round: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    round = round.then(async () => {
-      if (stopped) return
-      try {
-        await wallet.maintain()
-      } catch (error) {
-        log.error('wallet.maintenance_fault', { cause: error instanceof Error ? error.name : 'unknown' })
-      }
-    })
-  }, seconds * 1000)
-  return async () => {
-    stopped = true
-    clearInterval(timer)
-    await round
-  }
 }

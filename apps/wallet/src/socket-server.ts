@@ -3,7 +3,7 @@
  *
  * Owns the door: permissions of the socket, the token, `Host` and `Origin`, the body limit, and that a caller
  * learns nothing but what a call answers. A browser that is led here names another host or an origin and gets
- * nothing. Calls are functions from JSON to JSON.
+ * nothing. Calls are functions from JSON to JSON. The same door stands in `remote-server.ts`, behind mutual TLS.
  *
  * Source: threat model, row 25.
  *
@@ -28,13 +28,25 @@ export type Call = (body: unknown) => Promise<CallAnswer>
 /** Calls by method and path, such as `POST /v1/authorization`. */
 export type Calls = Readonly<Record<string, Call>>
 
+/** What one caller may reach. */
+export interface Door {
+  /** What the caller must show. */
+  readonly token: string
+  readonly calls: Calls
+  /** Path of the call, such as `/v1/authorization`. */
+  readonly path: string
+}
+
+/** Finds the door of a request by its host and where it came from; `undefined` for a foreign caller. */
+export type FindDoor = (request: IncomingMessage) => Door | undefined
+
+/** Limits of the HTTP server behind a door. */
+export const CALL_LIMITS = { requestTimeout: 10_000, maxHeaderSize: 16_384 } as const
+
 /** A server that is up. */
 export interface SocketServer {
   close(): Promise<void>
 }
-
-/** A request without its body after so long is cut off, in milliseconds. */
-const REQUEST_TIMEOUT_MS = 10_000
 
 /**
  * Opens a socket.
@@ -46,29 +58,39 @@ export async function serveSocket(
   calls: Calls,
   deps: { readonly log: Log },
 ): Promise<SocketServer> {
-  const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 16_384 },
-    (request, response) => {
-      answer(request, place.token, calls)
-        .catch((error: unknown) => {
-          deps.log.error('wallet.socket_fault', {
-            cause: describeCause(error) ?? 'unknown',
-            path: request.url,
-          })
-          return { status: 500, body: { error: 'server_error' } }
+  const { token, path: socketPath } = place
+  const find: FindDoor = ({ headers, url = '' }) =>
+    headers.host === SOCKET_HOST ? { token, calls, path: url } : undefined
+  const server = createServer(CALL_LIMITS, answerCalls(find, deps))
+  await listen(server, socketPath)
+  chmodSync(socketPath, 0o600)
+  return { close: () => closeServer(server) }
+}
+
+/** Answers calls at the doors that are found. */
+export function answerCalls(
+  find: FindDoor,
+  deps: { readonly log: Log },
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    answer(request, find)
+      .catch((error: unknown) => {
+        deps.log.error('wallet.socket_fault', {
+          cause: describeCause(error) ?? 'unknown',
+          path: request.url,
         })
-        .then(({ status, body }) => send(response, status, body))
-    },
-  )
-  await listen(server, place.path)
-  chmodSync(place.path, 0o600)
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+        return { status: 500, body: { error: 'server_error' } }
+      })
+      .then(({ status, body }) => send(response, status, body))
   }
+}
+
+/** Closes a server at once: a call under way was asked by somebody who can ask again. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
 }
 
 function listen(server: Server, path: string): Promise<void> {
@@ -86,20 +108,16 @@ interface Answer {
   readonly body: unknown
 }
 
-async function answer(request: IncomingMessage, token: string, calls: Calls): Promise<Answer> {
-  const { headers, method = '', url = '' } = request
-  if (
-    headers.host !== SOCKET_HOST ||
-    headers.origin !== undefined ||
-    headers['sec-fetch-mode'] !== undefined
-  ) {
-    return { status: 403, body: { error: 'foreign_caller' } }
-  }
-  if (!equalText(headers.authorization ?? '', `Bearer ${token}`))
+async function answer(request: IncomingMessage, find: FindDoor): Promise<Answer> {
+  const { headers, method = '' } = request
+  const fromPage = headers.origin !== undefined || headers['sec-fetch-mode'] !== undefined
+  const door = fromPage ? undefined : find(request)
+  if (door === undefined) return { status: 403, body: { error: 'foreign_caller' } }
+  if (!equalText(headers.authorization ?? '', `Bearer ${door.token}`))
     return { status: 401, body: { error: 'unauthorized' } }
 
-  const name = `${method} ${url}`
-  const call = Object.hasOwn(calls, name) ? calls[name] : undefined
+  const name = `${method} ${door.path}`
+  const call = Object.hasOwn(door.calls, name) ? door.calls[name] : undefined
   if (call === undefined) return { status: 404, body: { error: 'unknown_call' } }
   const text = method === 'POST' ? await readText(request) : ''
   if (text === undefined) return { status: 413, body: { error: 'request_too_large' } }

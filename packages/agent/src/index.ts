@@ -7,6 +7,25 @@
 export type { AgentFetchOptions } from './agent-fetch.js'
 export { createAgentFetch, fetch } from './agent-fetch.js'
 export type {
+  AcceptRequest,
+  ConsentRequest,
+  CredentialsRequest,
+  InboxReply,
+  VisitSummary,
+  VisitsReply,
+  WaitingOffer,
+} from './intake-protocol.js'
+export {
+  ACCEPT_PATH,
+  CONSENT_PATH,
+  INBOX_PATH,
+  parseAcceptRequest,
+  parseConsentRequest,
+  parseCredentialsRequest,
+  REQUEST_PATH,
+  VISITS_PATH,
+} from './intake-protocol.js'
+export type {
   AgentStatus,
   CallbackRequest,
   CredentialStatus,
