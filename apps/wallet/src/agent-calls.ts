@@ -6,10 +6,13 @@
  */
 import {
   AUTHORIZATION_PATH,
+  encodeAuthorizationAnswer,
   HEALTH_PATH,
   NONCE_PATH,
   parseAuthorizationQuestion,
   parseNonceReport,
+  parseResponseReport,
+  RESPONSE_PATH,
   SOCKET_PROTOCOL,
 } from '@attache/agent'
 import type { Wallet } from '@attache/wallet'
@@ -24,7 +27,13 @@ export function agentCalls(agent: string, wallet: Wallet): Calls {
     [`POST ${AUTHORIZATION_PATH}`]: async (body) => {
       const question = parseAuthorizationQuestion(body)
       if (question === undefined) return MALFORMED
-      return { status: 200, body: await wallet.authorize(agent, question) }
+      return { status: 200, body: encodeAuthorizationAnswer(await wallet.authorize(agent, question)) }
+    },
+    [`POST ${RESPONSE_PATH}`]: async (body) => {
+      const report = parseResponseReport(body)
+      if (report === undefined) return MALFORMED
+      const verified = await wallet.verifyResponse(agent, report)
+      return { status: 200, body: { outcome: verified ? 'verified' : 'refused' } }
     },
     [`POST ${NONCE_PATH}`]: async (body) => {
       const report = parseNonceReport(body)

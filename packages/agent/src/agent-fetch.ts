@@ -12,7 +12,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { sendRequest, type WireRequest } from './https-transport.js'
-import { readReplayableBody, refuseStream } from './request-body.js'
+import { digestBody, type MessageParts, messageParts } from './message-protocol.js'
+import { readAtMost, readReplayableBody, refuseStream } from './request-body.js'
+import { requireSignedResponse } from './signed-response.js'
 import { callSocket, type RemoteFiles, walletUnreachable } from './socket-call.js'
 import {
   type ApiChallenge,
@@ -37,7 +39,7 @@ export interface AgentFetchOptions {
   readonly remote?: RemoteFiles
   /** PEM file with certificate authorities trusted beside the system's. @default ATTACHE_CA_FILE */
   readonly caFile?: string
-  /** Largest request body kept for a second attempt, in bytes. @default 10485760 */
+  /** Largest request body kept for a second attempt, and largest signed answer, in bytes. @default 10485760 */
   readonly maxBodyBytes?: number
 }
 
@@ -51,6 +53,7 @@ const MAX_CHALLENGE_BYTES = 65_536
 interface Call {
   readonly wire: WireRequest
   readonly wallet: WalletAddress
+  readonly maxBytes: number
   /** The API named this URL, not the agent. */
   readonly redirected?: boolean
 }
@@ -62,16 +65,18 @@ interface Call {
  * With the wallet's headers on it a call follows no redirect; the 3xx answer is returned.
  *
  * @throws {TypeError} `socket_not_configured`, `socket_refused`, `ca_unreadable` (when made); when called:
- *   `body_not_replayable`, `body_too_large`, `wallet_unreachable`, all before anything is sent.
+ *   `body_not_replayable`, `body_too_large`, `wallet_unreachable`, all before anything is sent; `response_signature`,
+ *   `response_too_large` where the API signs its answers.
  */
 export function createAgentFetch(options: AgentFetchOptions = {}): typeof globalThis.fetch {
   const wallet = findWallet(options)
+  const maxBytes = options.maxBodyBytes ?? 10_485_760
   const ca = readCa(options.caFile ?? process.env['ATTACHE_CA_FILE'])
 
   return async (input, init) => {
     refuseStream(init?.body)
     const request = new Request(input, init)
-    const body = await readReplayableBody(request, options.maxBodyBytes ?? 10_485_760)
+    const body = await readReplayableBody(request, maxBytes)
     const url = new URL(request.url)
     url.hash = ''
     const wire: WireRequest = {
@@ -82,7 +87,7 @@ export function createAgentFetch(options: AgentFetchOptions = {}): typeof global
       ...(body === undefined ? {} : { body }),
       ...(ca === undefined ? {} : { ca }),
     }
-    return followRedirects({ wire, wallet }, request.redirect)
+    return followRedirects({ wire, wallet, maxBytes }, request.redirect)
   }
 }
 
@@ -125,57 +130,74 @@ function redirectedRequest(wire: WireRequest, location: string, status: number):
 }
 
 async function callWithWallet(call: Call): Promise<{ response: Response; authorized: boolean }> {
-  const { wire } = call
+  const wire = withContentType(call.wire)
   if (wire.url.protocol !== 'https:' || hasCredentials(wire.headers)) {
-    return { response: await sendRequest(wire), authorized: false }
+    return { response: await sendRequest(call.wire), authorized: false }
   }
 
-  let answer = await askWallet(call)
-  let response = await send(wire, answer)
+  const message = messageParts(wire.headers, await digestBody(wire.body))
+  let answer = await askWallet({ ...call, message })
+  let sent = withWalletHeaders(wire, answer)
+  let response = await sendRequest(sent)
   const answered = new Set<ChallengeKind>()
   for (let kind = challengeKind(response); kind !== undefined; kind = challengeKind(response)) {
     // A request for a presentation counts only from the origin that the agent itself called.
     if (answered.has(kind) || (call.redirected === true && carriesRequest(response))) break
     answered.add(kind)
-    const challenge = await readChallenge(response)
-    const next = await askWallet(call, challenge.challenge).catch(() => REFUSED)
+    const { challenge, response: refusal } = await readChallenge(response, wire.signal)
+    response = refusal
+    const next = await askWallet({ ...call, message }, challenge).catch(() => REFUSED)
     wire.signal?.throwIfAborted()
-    if (next.outcome === 'none')
-      return { response: challenge.response, authorized: answer.outcome === 'authorized' }
+    if (next.outcome === 'none') break
 
-    await challenge.response.body?.cancel()
+    await refusal.body?.cancel()
     answer = next
-    response = await send(wire, answer)
+    sent = withWalletHeaders(wire, answer)
+    response = await sendRequest(sent)
   }
-  return finish(call, response, answer.outcome === 'authorized')
+  return finish(call, { sent, answer, response })
+}
+
+// A signature covers the type of the body, so it must have one; this one says that it is not known (RFC 9110, 8.3).
+function withContentType(wire: WireRequest): WireRequest {
+  if (wire.body === undefined || wire.body.byteLength === 0 || wire.headers.has('content-type')) return wire
+  const headers = new Headers(wire.headers)
+  headers.set('content-type', 'application/octet-stream')
+  return { ...wire, headers }
 }
 
 const REFUSED: AuthorizationAnswer = { outcome: 'none' }
 
-/** Two kinds of challenge: the proof wants a nonce, or the call wants an authorization. */
-type ChallengeKind = 'nonce' | 'authorization'
+/** Three kinds of challenge: the proof wants a nonce, the call wants a signature, or an authorization. */
+type ChallengeKind = 'nonce' | 'signature' | 'authorization'
 
 function challengeKind(response: Response): ChallengeKind | undefined {
   if (response.status !== 401 && response.status !== 403) return undefined
   const challenges = response.headers.get('www-authenticate')
   if (challenges === null) return undefined
   if (/error\s*=\s*"?use_dpop_nonce/i.test(challenges)) return 'nonce'
+  if (/error\s*=\s*"?invalid_signature/i.test(challenges)) return 'signature'
   return /(?:^|[\s,])(?:DPoP|OpenID4VP)(?:\s|$|,)|resource_metadata\s*=/i.test(challenges)
     ? 'authorization'
     : undefined
 }
 
 /** Reads what the wallet needs to know; the response stays whole for the caller. */
-async function readChallenge(response: Response): Promise<{ challenge: ApiChallenge; response: Response }> {
+async function readChallenge(
+  response: Response,
+  signal: AbortSignal | undefined,
+): Promise<{ challenge: ApiChallenge; response: Response }> {
   const dpopNonce = response.headers.get('dpop-nonce')
+  const acceptSignature = response.headers.get('accept-signature')
   const challenge: ApiChallenge = {
     status: response.status === 403 ? 403 : 401,
     wwwAuthenticate: [response.headers.get('www-authenticate') ?? ''],
     ...(dpopNonce === null ? {} : { dpopNonce }),
+    ...(acceptSignature === null ? {} : { acceptSignature }),
   }
   // Only this scheme carries its request in the body; every other body is the caller's alone.
   if (!carriesRequest(response)) return { challenge, response }
-  const body = await readSmallText(response.clone())
+  const body = await readSmallText(response.clone(), signal)
   return { challenge: body === undefined ? challenge : { ...challenge, body }, response }
 }
 
@@ -184,29 +206,24 @@ function carriesRequest({ headers }: Response): boolean {
 }
 
 /** The text of a body, chunked or not; nothing when it is empty or longer than a challenge can be. */
-async function readSmallText({ body }: Response): Promise<string | undefined> {
-  if (body === null) return undefined
-  const decoder = new TextDecoder()
-  const reader = body.getReader()
-  let text = ''
-  for (let size = 0; ; ) {
-    const { done, value } = await reader.read()
-    if (done) return text === '' ? undefined : text
-    size += value.byteLength
-    if (size > MAX_CHALLENGE_BYTES) {
-      // Not awaited: a clone is only cancelled once its twin is.
-      void reader.cancel().catch(() => undefined)
-      return undefined
-    }
-    text += decoder.decode(value, { stream: true })
-  }
+async function readSmallText(
+  { body }: Response,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const bytes = await readAtMost(body, { maxBytes: MAX_CHALLENGE_BYTES, signal })
+  if (bytes === undefined || bytes === 'too_large' || bytes.byteLength === 0) return undefined
+  return new TextDecoder().decode(bytes)
 }
 
-async function askWallet(call: Call, challenge?: ApiChallenge): Promise<AuthorizationAnswer> {
-  const { wire, wallet } = call
+async function askWallet(
+  call: Call & { readonly message: MessageParts },
+  challenge?: ApiChallenge,
+): Promise<AuthorizationAnswer> {
+  const { wire, wallet, message } = call
   const question = {
     method: wire.method,
     url: wire.url.href,
+    message,
     ...(challenge === undefined ? {} : { challenge }),
   }
   const reply = await callSocket({
@@ -221,23 +238,31 @@ async function askWallet(call: Call, challenge?: ApiChallenge): Promise<Authoriz
   return answer
 }
 
-function send(wire: WireRequest, answer: AuthorizationAnswer): Promise<Response> {
-  if (answer.outcome === 'none') return sendRequest(wire)
+function withWalletHeaders(wire: WireRequest, answer: AuthorizationAnswer): WireRequest {
+  if (answer.outcome === 'none') return wire
   const headers = new Headers(wire.headers)
   for (const [name, value] of Object.entries(answer.headers)) headers.set(name, value)
-  return sendRequest({ ...wire, headers })
+  return { ...wire, headers }
 }
 
-async function finish(call: Call, response: Response, authorized: boolean) {
+interface Attempt {
+  readonly sent: WireRequest
+  readonly answer: AuthorizationAnswer
+  readonly response: Response
+}
+
+async function finish(call: Call, { sent, answer, response: received }: Attempt) {
+  if (answer.outcome === 'none') return { response: received, authorized: false }
+  const response = answer.signedResponse ? await requireSignedResponse(received, sent, call) : received
   const dpopNonce = response.headers.get('dpop-nonce')
-  if (authorized && dpopNonce !== null) {
+  if (dpopNonce !== null) {
     const body = writeNonceReport({ url: call.wire.url.href, dpopNonce })
     // A lost report costs one more round trip at the next call, never this call.
     await callSocket({ ...call.wallet, method: 'POST', path: NONCE_PATH, body }).catch(() => undefined)
     // The nonce belongs to the wallet. A refusal is handed on as the API wrote it.
     if (response.status !== 401 && response.status !== 403) response.headers.delete('dpop-nonce')
   }
-  return { response, authorized }
+  return { response, authorized: true }
 }
 
 function hasCredentials(headers: Headers): boolean {

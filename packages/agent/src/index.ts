@@ -54,6 +54,8 @@ export {
   RECEIVE_PATH,
   STATUS_PATH,
 } from './operator-protocol.js'
+export type { BodyDigest, MessageParts, ResponseReport } from './message-protocol.js'
+export { parseResponseReport, RESPONSE_PATH } from './message-protocol.js'
 export type { RemoteFiles, SocketCall, SocketReply } from './socket-call.js'
 export { callSocket, walletUnreachable } from './socket-call.js'
 export type {
@@ -65,8 +67,8 @@ export type {
 } from './socket-protocol.js'
 export {
   AUTHORIZATION_PATH,
+  encodeAuthorizationAnswer,
   HEALTH_PATH,
-  isRecord,
   MAX_SOCKET_MESSAGE_BYTES,
   NONCE_PATH,
   parseAuthorizationAnswer,
@@ -79,3 +81,4 @@ export {
   writeAuthorizationQuestion,
   writeNonceReport,
 } from './socket-protocol.js'
+export { isRecord } from './socket-read.js'

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { isRecord, own, text } from './socket-protocol.js'
+import { isRecord, own, text } from './socket-read.js'
 
 /** Where an offer is handed in. */
 export const RECEIVE_PATH = '/v1/receive'

@@ -11,6 +11,9 @@
  * @module
  */
 
+import { type MessageParts, parseMessageParts } from './message-protocol.js'
+import { isRecord, own, text } from './socket-read.js'
+
 /** Path prefix of every call. A later, incompatible protocol gets another prefix beside this one. */
 export const SOCKET_PROTOCOL = 'v1'
 
@@ -51,6 +54,8 @@ export interface ApiChallenge {
   readonly dpopNonce?: string
   /** Text of a JSON body, for challenges that carry a presentation request in it. At most 64 KiB. */
   readonly body?: string
+  /** The `Accept-Signature` field value, if there was one: how the API wants the next attempt signed. */
+  readonly acceptSignature?: string
 }
 
 /** Which request is about to be sent, and what the API said to the attempt before it. */
@@ -60,11 +65,18 @@ export interface AuthorizationQuestion {
   readonly url: string
   /** Absent before the first attempt: the wallet then only looks at what it holds. */
   readonly challenge?: ApiChallenge
+  /** What a signature of this attempt can cover; absent from agents that send no signatures. */
+  readonly message?: MessageParts
 }
 
 /** Headers for exactly one attempt, or nothing. */
 export type AuthorizationAnswer =
-  | { readonly outcome: 'authorized'; readonly headers: WalletHeaders }
+  | {
+      readonly outcome: 'authorized'
+      readonly headers: WalletHeaders
+      /** The API signs its answers: this one counts only once the wallet has verified it. */
+      readonly signedResponse?: true
+    }
   | { readonly outcome: 'none'; readonly reference?: string }
 
 /** A nonce that came with an answer of an API. */
@@ -89,7 +101,9 @@ export function writeAuthorizationQuestion(question: AuthorizationQuestion): str
       www_authenticate: challenge.wwwAuthenticate,
       dpop_nonce: challenge.dpopNonce,
       body: challenge.body,
+      accept_signature: challenge.acceptSignature,
     },
+    message: question.message,
   })
 }
 
@@ -104,11 +118,12 @@ export function parseAuthorizationQuestion(value: unknown): AuthorizationQuestio
   const url = text(value, 'url', 8192)
   if (method === undefined || !/^[A-Z]+$/.test(method) || url === undefined || !isHttpsUrl(url))
     return undefined
-  const received = own(value, 'challenge')
-  if (received === undefined) return { method, url }
-
-  const challenge = parseChallenge(received)
-  return challenge && { method, url, challenge }
+  const [received, parts] = [own(value, 'challenge'), own(value, 'message')]
+  const challenge = received === undefined ? undefined : parseChallenge(received)
+  const message = parts === undefined ? undefined : parseMessageParts(parts)
+  if (received !== undefined && challenge === undefined) return undefined
+  if (parts !== undefined && message === undefined) return undefined
+  return { method, url, ...(challenge && { challenge }), ...(message && { message }) }
 }
 
 function parseChallenge(value: unknown): ApiChallenge | undefined {
@@ -120,17 +135,26 @@ function parseChallenge(value: unknown): ApiChallenge | undefined {
 
   const dpopNonce = text(value, 'dpop_nonce', 1024)
   const body = text(value, 'body', 65_536)
+  const acceptSignature = text(value, 'accept_signature', 8192)
   return {
     status,
     wwwAuthenticate,
     ...(dpopNonce === undefined ? {} : { dpopNonce }),
     ...(body === undefined ? {} : { body }),
+    ...(acceptSignature === undefined ? {} : { acceptSignature }),
   }
 }
 
 /** Writes an answer: the body of the daemon's 200. */
 export function writeAuthorizationAnswer(answer: AuthorizationAnswer): string {
-  return JSON.stringify(answer)
+  return JSON.stringify(encodeAuthorizationAnswer(answer))
+}
+
+/** An answer in the form it has on the socket, for a daemon that writes JSON elsewhere. */
+export function encodeAuthorizationAnswer(answer: AuthorizationAnswer): Readonly<Record<string, unknown>> {
+  if (answer.outcome === 'none') return answer
+  const { outcome, headers, signedResponse } = answer
+  return { outcome, headers, ...(signedResponse && { signed_response: true }) }
 }
 
 /**
@@ -154,7 +178,10 @@ export function parseAuthorizationAnswer(value: unknown): AuthorizationAnswer | 
     if (!/^[\x20-\x7e]+$/.test(content)) return undefined
     entries.push([name, content])
   }
-  return { outcome, headers: Object.fromEntries(entries) }
+  const signed = own(value, 'signed_response')
+  if (signed !== undefined && typeof signed !== 'boolean') return undefined
+  const given = { outcome: 'authorized', headers: Object.fromEntries(entries) } as const
+  return signed === true ? { ...given, signedResponse: true } : given
 }
 
 /** Writes the body of `POST /v1/nonce`. */
@@ -169,26 +196,6 @@ export function parseNonceReport(value: unknown): NonceReport | undefined {
   const dpopNonce = text(value, 'dpop_nonce', 1024)
   if (url === undefined || !isHttpsUrl(url) || dpopNonce === undefined) return undefined
   return { url, dpopNonce }
-}
-
-/** @returns Whether the value is an object whose own members can be read by name. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** @returns An own member, `undefined` when it is absent or null. */
-export function own(record: Readonly<Record<string, unknown>>, name: string): unknown {
-  return Object.hasOwn(record, name) ? (record[name] ?? undefined) : undefined
-}
-
-/** @returns A non-empty text member of bounded length (UTF-16 units), else `undefined`. */
-export function text(
-  record: Readonly<Record<string, unknown>>,
-  name: string,
-  maxLength: number,
-): string | undefined {
-  const value = own(record, name)
-  return typeof value === 'string' && value !== '' && value.length <= maxLength ? value : undefined
 }
 
 function isTextList(value: unknown, maxItems: number, maxLength: number): value is readonly string[] {

@@ -70,7 +70,9 @@ export function acceptSignature(
   rule: NonNullable<ReadSigning['requests']>,
 ): { readonly 'Accept-Signature': string } {
   const profile = ['@method', '@target-uri', '@authority', 'authorization', 'dpop']
-  const body = request.body === null ? [] : ['content-digest', 'content-type']
+  // A host may hand on an empty stream for a call without body.
+  const hasBody = request.body !== null && request.headers.get('Content-Length') !== '0'
+  const body = hasBody ? ['content-digest', 'content-type'] : []
   const components = [...new Set([...profile, ...body, ...rule.components])]
   return {
     'Accept-Signature': createAcceptSignature({ label: LABEL, components, tag: REQUEST_SIGNATURE_TAG }),

@@ -54,7 +54,7 @@ export async function issueChallenge(
   const { requirement, codeChallenge } = readWish(facts.wanted, deps)
   const { caller, now } = facts
   // Who names another key than the one it holds means somebody else's.
-  dpopKeyOfRequest(facts.wanted.request, caller.proof.jkt)
+  dpopKeyOfRequest(facts.wanted.request, caller.binding)
   const key = generateDecryptionKey()
   const session = {
     id: randomId(random, 'ses'),

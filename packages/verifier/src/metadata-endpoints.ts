@@ -93,5 +93,7 @@ function serverMetadata({ settings, scopes }: MetadataEndpointsDeps): JsonObject
 
 function jwks(signer: Signer): JsonObject {
   const { kty, ...rest } = bareJwk(signer.publicJwk)
-  return { keys: [{ kty, ...rest, kid: signer.kid, alg: signer.alg, use: 'sig' }] }
+  // The chain lets a wallet tell this key from one that somebody on the way put here (RFC 7517, section 4.7).
+  const x5c = signer.x5c === undefined ? {} : { x5c: [...signer.x5c] }
+  return { keys: [{ kty, ...rest, kid: signer.kid, alg: signer.alg, use: 'sig', ...x5c }] }
 }

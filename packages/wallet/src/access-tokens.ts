@@ -11,6 +11,7 @@
 import { isJsonObject, type JsonValue, member, type NumericDate } from '@attache/core'
 import { digest } from '@attache/keys'
 import { covers } from './protected-resource.js'
+import { encodeTokenSignatures, parseTokenSignatures, type TokenSignatures } from './token-signatures.js'
 import type { Vault } from './vault.js'
 
 /** A token, bound to the DPoP key of one agent at one authorization server. */
@@ -21,6 +22,8 @@ export interface HeldToken {
   /** Scope it was asked for; empty when the challenge named none. */
   readonly scope: string
   readonly authorizationServer: string
+  /** How calls with it are signed. */
+  readonly signatures: TokenSignatures
   readonly mintedAt: NumericDate
   readonly expiresAt: NumericDate
 }
@@ -66,7 +69,9 @@ export function createAccessTokens(deps: { readonly vault: Vault }): AccessToken
     },
     async keep(agent, token) {
       const place = where(agent, token)
-      await vault.commit([await vault.writing(place, { v: 1, ...token }, { expiresAt: token.expiresAt })])
+      const { signatures, ...rest } = token
+      const record = { v: 1, ...rest, ...encodeTokenSignatures(signatures) }
+      await vault.commit([await vault.writing(place, record, { expiresAt: token.expiresAt })])
       ;(await tokensOf(agent)).set(place.id, token)
     },
     async drop(agent, token) {
@@ -110,5 +115,6 @@ function parseHeldToken(content: JsonValue): HeldToken | undefined {
     typeof expiresAt !== 'number'
   )
     return undefined
-  return { accessToken, resource, scope, authorizationServer, mintedAt, expiresAt }
+  const signatures = parseTokenSignatures(content)
+  return { accessToken, resource, scope, authorizationServer, signatures, mintedAt, expiresAt }
 }

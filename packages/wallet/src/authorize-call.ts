@@ -26,7 +26,9 @@ import {
 } from './presentation-challenge.js'
 import { discoverAuthorization } from './protected-resource.js'
 import type { RefusalLimit } from './refusal-limit.js'
+import { signCall } from './sign-call.js'
 import type { SingleFlight } from './single-flight.js'
+import { requireNoneWanted, type TokenSignatures } from './token-signatures.js'
 import type { Vault } from './vault.js'
 
 /** What answering agents needs. */
@@ -51,6 +53,9 @@ export interface CallFacts {
 const JUST_MINTED_SECONDS = 2
 
 const NOTHING: AuthorizationAnswer = { outcome: 'none' }
+
+/** What is refused is the proof or the signature: another one serves. */
+const SAYS_NOTHING_OF_TOKEN: ReadonlySet<string> = new Set(['use_dpop_nonce', 'invalid_signature'])
 
 /** Answers one question. Never rejects for a reason of the API or its server. */
 export async function authorizeCall(facts: CallFacts, deps: AuthorizeCallDeps): Promise<AuthorizationAnswer> {
@@ -91,7 +96,8 @@ function headersWithNonce(nonce: string): Headers {
   return /^[\x21-\x7e]{1,1024}$/.test(nonce) ? new Headers({ 'DPoP-Nonce': nonce }) : new Headers()
 }
 
-function verifierOf(url: string, options: WalletOptions): TrustedVerifier | undefined {
+/** The verifier that the configuration names for a URL. */
+export function verifierOf(url: string, options: WalletOptions): TrustedVerifier | undefined {
   const { origin } = new URL(url)
   return options.verifiers.find(({ apis }) => apis.includes(origin))
 }
@@ -155,7 +161,7 @@ async function tokenFor(
       deps,
     )
   }
-  if (held !== undefined && (young || error === undefined || error === 'use_dpop_nonce')) return held
+  if (held !== undefined && (young || error === undefined || SAYS_NOTHING_OF_TOKEN.has(error))) return held
   if (held !== undefined) await deps.tokens.drop(agent.id, held)
 
   // Many calls refused at once are one reason to present, not many.
@@ -193,7 +199,7 @@ async function obtainToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Prom
     })
   }
   try {
-    const { outcome, resource, authorizationServer } = await earnToken(facts, deps)
+    const { outcome, resource, authorizationServer, signatures } = await earnToken(facts, deps)
     if (outcome.kind === 'denied') {
       deps.refusals.note(agent.id, verifier.clientId, now)
       return await write({
@@ -208,6 +214,7 @@ async function obtainToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Prom
       resource,
       scope: facts.said.scope ?? '',
       authorizationServer,
+      signatures,
       mintedAt: now,
       expiresAt: now + outcome.expiresInSeconds,
     }
@@ -225,11 +232,12 @@ async function obtainToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Prom
   }
 }
 
-/** What a presentation earned, for which resource, and whom the DPoP key belongs to. */
+/** What a presentation earned, for which resource, whom the DPoP key belongs to, and what is signed with it. */
 interface Earned {
   readonly outcome: ChallengeOutcome
   readonly resource: string
   readonly authorizationServer: string
+  readonly signatures: TokenSignatures
 }
 
 async function earnToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Promise<Earned> {
@@ -240,19 +248,20 @@ async function earnToken(facts: ChallengedCall, deps: AuthorizeCallDeps): Promis
     // The API is its own authorization server: the token is for its origin, and so is the key.
     const { origin } = new URL(question.url)
     const { presentation: challenge } = said
+    requireNoneWanted(verifier)
     const client = await clientAt(origin)
     const outcome = await runPresentationChallenge({ client, challenge, origin, now }, deps)
-    return { outcome, resource: origin, authorizationServer: origin }
+    return { outcome, resource: origin, authorizationServer: origin, signatures: {} }
   }
-  const wanted = { url: question.url, metadataUrl: said.metadataUrl, verifier }
-  const { resource, authorizationServer: server } = await discoverAuthorization(wanted, deps)
+  const wanted = { url: question.url, metadataUrl: said.metadataUrl, scope: said.scope, verifier }
+  const { resource, authorizationServer: server, signatures } = await discoverAuthorization(wanted, deps)
   const client = await clientAt(server.issuer)
   const { profile, algorithms, errorDelivery = 'local' } = deps.options
   const outcome = await runChallengeRoute(
     { client, verifier, server, scope: said.scope, profile, algorithms, errorDelivery, now },
     deps,
   )
-  return { outcome, resource, authorizationServer: server.issuer }
+  return { outcome, resource, authorizationServer: server.issuer, signatures }
 }
 
 async function withProof(
@@ -270,8 +279,23 @@ async function withProof(
     clock: () => now,
     random: deps.random,
   }
-  const headers = await headersWithProof(question.url, { method: question.method, accessToken }, proofDeps)
-  return { outcome: 'authorized', headers }
+  const authorization = await headersWithProof(
+    question.url,
+    { method: question.method, accessToken },
+    proofDeps,
+  )
+  const call = { question, authorization, known: token.signatures, signer, now }
+  try {
+    const { headers, known } = await signCall(call, deps)
+    // What an API asked for in a refusal it will ask for again.
+    if (known !== token.signatures) await deps.tokens.keep(agent.id, { ...token, signatures: known })
+    const awaited = known.responsesBy !== undefined && question.message !== undefined
+    const answer = { outcome: 'authorized', headers: { ...authorization, ...headers } } as const
+    return awaited ? { ...answer, signedResponse: true } : answer
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return explain(facts, { code: error.code, message: error.message }, deps)
+  }
 }
 
 async function explain(

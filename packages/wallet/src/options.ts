@@ -88,6 +88,11 @@ export interface TrustedVerifier {
   readonly requestAudience?: 'static' | 'request-uri'
   /** Form of `aud` on the challenge route. @default 'endpoint' */
   readonly challengeAudience?: 'endpoint' | 'origin'
+  /**
+   * Whether answers of its APIs must be signed. Metadata travels the same way as answers do: with `required` nobody
+   * on that way can take the announcement out of it. @default 'as-announced'
+   */
+  readonly signedAnswers?: 'as-announced' | 'required'
 }
 
 /** Options of a wallet. */

@@ -23,25 +23,31 @@ import {
 } from '@attache/oauth'
 import { fetchJsonDocument } from './fetch-document.js'
 import type { TrustedVerifier } from './options.js'
+import { signaturesFor, type TokenSignatures } from './token-signatures.js'
 
 /** Who grants access to a URL. */
 export interface GuardedResource {
   /** Resource identifier. */
   readonly resource: string
   readonly authorizationServer: AuthorizationServerMetadata
+  /** How its calls are signed. */
+  readonly signatures: TokenSignatures
 }
 
 /**
  * Finds the authorization server of a URL.
  *
  * @param facts.metadataUrl `resource_metadata` of the challenge; absent, the well-known URL of the origin.
+ * @param facts.scope Of the challenge: whose rules about signatures count.
  * @throws {VerificationError} `resource_metadata`: another origin, or a resource that does not cover the URL;
- *   `authorization_server_not_trusted`; `metadata_identifier_mismatch`, `answer_malformed`, `metadata`.
+ *   `authorization_server_not_trusted`; `metadata_identifier_mismatch`, `answer_malformed`, `metadata`;
+ *   `answers_unsigned`.
  */
 export async function discoverAuthorization(
   facts: {
     readonly url: string
     readonly metadataUrl?: string | undefined
+    readonly scope?: string | undefined
     readonly verifier: TrustedVerifier
   },
   deps: { readonly fetch: OutboundFetch },
@@ -65,7 +71,8 @@ export async function discoverAuthorization(
   }
   const metadata = parseProtectedResourceMetadata(document, { resource })
   const issuer = chooseAuthorizationServer(metadata, [facts.verifier.authorizationServer ?? origin])
-  return { resource, authorizationServer: await fetchAuthorizationServer(issuer, deps) }
+  const signatures = signaturesFor(metadata, facts.scope, facts.verifier)
+  return { resource, authorizationServer: await fetchAuthorizationServer(issuer, deps), signatures }
 }
 
 /**
