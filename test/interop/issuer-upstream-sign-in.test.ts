@@ -1,37 +1,28 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { createGuardedFetch, isJsonObject, parseJson, systemRandom } from '@attache/core'
-import Provider from 'oidc-provider'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createUpstreamSignIn } from '../../apps/issuer-server/src/upstream-sign-in.js'
+import { type Company, companyListener, createBrowser, errorOn, SECRET } from './oidc-company.js'
 import { AGENT, serveIssuer } from './our-issuer.js'
-import { createPeerFetch } from './peer-fetch.js'
 import { closeAll, closeAtEnd, createPeerServer, recordingLog, tlsAuthority } from './world.js'
 
-const SECRET = 'client-secret-of-the-test-0123456789-abcdef'
 const REDIRECT_URI = 'https://wallet.example/callback'
 const CODE_CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
 const fetch = createGuardedFetch({ ca: [tlsAuthority.pem], allowPrivate: ['localhost'] })
 afterAll(closeAll)
 
-type Interaction = 'signs in' | 'gives up'
-
-interface Company {
-  /** Who sits before the browser, as the provider's claims say. */
-  readonly claims?: Readonly<Record<string, string>>
-  readonly interaction?: Interaction
-  /** Whether claims stand in the ID Token; else the userinfo endpoint has them. */
-  readonly claimsInToken?: boolean
+/** Also what our side is configured with. */
+interface Setting extends Company {
   readonly clientSecret?: string
 }
 
-const NGOZI = { name: 'Ngozi Okafor', employee_id: 'E-10442' }
-
-async function meet({ claims = NGOZI, interaction = 'signs in', ...company }: Company = {}) {
+async function meet({ clientSecret = SECRET, ...company }: Setting = {}) {
   const upstream = closeAtEnd(await createPeerServer())
   const { log, lines } = recordingLog()
   const signInOptions = {
     issuer: upstream.origin,
     clientId: 'attache-issuer',
-    clientSecret: company.clientSecret ?? SECRET,
+    clientSecret,
     ownerClaim: 'employee_id',
     nameClaim: 'name',
     scope: 'openid profile',
@@ -48,86 +39,11 @@ async function meet({ claims = NGOZI, interaction = 'signs in', ...company }: Co
     ),
   )
   const callback = `${ours.credentialIssuer}/authorize/callback`
-  const provider = companyProvider(upstream.origin, callback, { claims, ...company })
-  const answer = provider.callback()
-  upstream.serve((request, response) => {
-    if (!request.url?.startsWith('/interaction/')) return answer(request, response)
-    finish(provider, interaction, [request, response]).catch(() => response.writeHead(500).end())
-  })
+  upstream.serve(companyListener(upstream.origin, callback, company))
   return { ours, upstream, lines, callback }
 }
 
 type Meeting = Awaited<ReturnType<typeof meet>>
-
-function companyProvider(origin: string, callback: string, company: Company): Provider {
-  return new Provider(origin, {
-    clients: [
-      {
-        client_id: 'attache-issuer',
-        client_secret: SECRET,
-        redirect_uris: [callback],
-        token_endpoint_auth_method: 'client_secret_post',
-      },
-    ],
-    claims: { openid: ['sub'], profile: ['name', 'employee_id'] },
-    conformIdTokenClaims: !(company.claimsInToken ?? false),
-    cookies: { keys: [SECRET] },
-    pkce: { required: () => true },
-    features: { devInteractions: { enabled: false } },
-    interactions: { url: (_context, { uid }) => `/interaction/${uid}` },
-    findAccount: (_context, id) => ({
-      accountId: id,
-      claims: () => ({ sub: id, ...company.claims }),
-    }),
-  })
-}
-
-/** What somebody does on the provider's own pages. */
-async function finish(
-  provider: Provider,
-  interaction: Interaction,
-  [request, response]: Parameters<Provider['interactionDetails']>,
-): Promise<void> {
-  const { prompt, session } = await provider.interactionDetails(request, response)
-  if (interaction === 'gives up') {
-    return provider.interactionFinished(request, response, { error: 'access_denied' })
-  }
-  if (prompt.name === 'login') {
-    return provider.interactionFinished(request, response, { login: { accountId: 'ngozi' } })
-  }
-  const grant = new provider.Grant({ accountId: session?.accountId ?? '', clientId: 'attache-issuer' })
-  grant.addOIDCScope('openid profile')
-  return provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } })
-}
-
-/** A browser: keeps cookies by origin and follows redirects until a page, or the wallet, is reached. */
-function createBrowser() {
-  const jars = new Map<string, Map<string, string>>()
-  const visited: string[] = []
-  const peer = createPeerFetch()
-  async function open(
-    url: string,
-    form?: URLSearchParams,
-  ): Promise<{ status: number; text: string; url: string }> {
-    if (url.startsWith(REDIRECT_URI)) return { status: 200, text: '', url }
-    visited.push(url)
-    const { origin } = new URL(url)
-    const jar = jars.get(origin) ?? new Map<string, string>()
-    jars.set(origin, jar)
-    const headers = { Cookie: [...jar].map((pair) => pair.join('=')).join('; ') }
-    const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
-    const post = form && { method: 'POST', body: form.toString(), headers: { ...headers, ...type } }
-    const response = await peer.fetch(url, post ?? { headers })
-    for (const cookie of response.headers.getSetCookie()) {
-      const [name = '', ...value] = (cookie.split(';')[0] ?? '').split('=')
-      jar.set(name, value.join('='))
-    }
-    const location = response.headers.get('Location')
-    if (location !== null) return open(new URL(location, url).href)
-    return { status: response.status, text: await response.text(), url }
-  }
-  return { open, visited }
-}
 
 async function push({ ours }: Meeting): Promise<string> {
   const body = new URLSearchParams({
@@ -151,17 +67,13 @@ async function push({ ours }: Meeting): Promise<string> {
   return `${ours.credentialIssuer}/authorize?${query}`
 }
 
-function errorOn(page: string): string | undefined {
-  return /data-error="([^"]+)"/.exec(page)?.[1]
-}
-
 describe('sign-in at an oidc-provider', () => {
   test.each([
     ['of the userinfo endpoint', false],
     ['of the ID Token', true],
   ])('a claim %s says whose agents may be approved', async (_, claimsInToken) => {
     const meeting = await meet({ claimsInToken })
-    const browser = createBrowser()
+    const browser = createBrowser({ wallet: REDIRECT_URI })
     const consent = await browser.open(await push(meeting))
     expect(consent.status).toBe(200)
     expect(consent.text).toContain('<strong id="person">Ngozi Okafor</strong>')
@@ -179,7 +91,7 @@ describe('sign-in at an oidc-provider', () => {
 
   test('the request to the provider carries state, nonce and PKCE', async () => {
     const meeting = await meet()
-    const browser = createBrowser()
+    const browser = createBrowser({ wallet: REDIRECT_URI })
     await browser.open(await push(meeting))
     const asked = new URL(
       browser.visited.find((url) => url.startsWith(`${meeting.upstream.origin}/auth?`)) ?? '',
@@ -198,11 +110,11 @@ describe('sign-in at an oidc-provider', () => {
 
   test('the way back is good once, and in the browser that left', async () => {
     const meeting = await meet()
-    const browser = createBrowser()
+    const browser = createBrowser({ wallet: REDIRECT_URI })
     await browser.open(await push(meeting))
     const back = browser.visited.at(-1) ?? ''
     expect(back.startsWith(meeting.callback)).toBe(true)
-    expect(errorOn((await createBrowser().open(back)).text)).toBe('invalid_request')
+    expect(errorOn((await createBrowser({ wallet: REDIRECT_URI }).open(back)).text)).toBe('invalid_request')
     expect(errorOn((await browser.open(back)).text)).toBe('access_denied')
   })
 
@@ -217,7 +129,7 @@ describe('sign-in at an oidc-provider', () => {
     ],
   ])('refuses a way back with %s', async (_, change, code) => {
     const meeting = await meet()
-    const browser = createBrowser()
+    const browser = createBrowser({ wallet: REDIRECT_URI })
     await browser.open(await push(meeting))
     const back = new URL(browser.visited.at(-1) ?? '')
     change(back)
@@ -225,29 +137,40 @@ describe('sign-in at an oidc-provider', () => {
     expect([page.status, errorOn(page.text)]).toEqual([400, code])
   })
 
-  test.each<[string, Company]>([
+  test.each<[string, Setting]>([
     ['gave up over there', { interaction: 'gives up' }],
     ['has no employee id', { claims: { name: 'Somebody' } }],
     ['owns no agent', { claims: { name: 'Somebody', employee_id: 'E-2' } }],
     ['comes by a client whose secret is wrong', { clientSecret: 'x'.repeat(40) }],
   ])('nobody may approve who %s', async (_, company) => {
     const meeting = await meet(company)
-    const page = await createBrowser().open(await push(meeting))
+    const page = await createBrowser({ wallet: REDIRECT_URI }).open(await push(meeting))
     expect([page.status, errorOn(page.text)]).toEqual([400, 'access_denied'])
     expect(meeting.lines.join()).not.toContain(SECRET)
+  })
+
+  test('an ID Token that the provider did not sign is refused, though it came over TLS', async () => {
+    const meeting = await meet()
+    const honest = companyListener(meeting.upstream.origin, meeting.callback)
+    let asked = 0
+    meeting.upstream.serve((request, response) => {
+      if (request.url !== '/jwks') return honest(request, response)
+      asked += 1
+      const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+      const keys = [{ ...publicKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }]
+      response.writeHead(200, { 'Content-Type': 'application/jwk-set+json' }).end(JSON.stringify({ keys }))
+    })
+    const page = await createBrowser({ wallet: REDIRECT_URI }).open(await push(meeting))
+    expect([page.status, errorOn(page.text)]).toEqual([400, 'access_denied'])
+    expect(asked).toBeGreaterThan(0)
   })
 
   test('a provider that is down is said to be, and found when it is back', async () => {
     const meeting = await meet()
     meeting.upstream.serve((_request, response) => void response.writeHead(503).end())
-    const page = await createBrowser().open(await push(meeting))
+    const page = await createBrowser({ wallet: REDIRECT_URI }).open(await push(meeting))
     expect([page.status, errorOn(page.text)]).toEqual([503, 'temporarily_unavailable'])
-    const provider = companyProvider(meeting.upstream.origin, meeting.callback, { claims: NGOZI })
-    const answer = provider.callback()
-    meeting.upstream.serve((request, response) => {
-      if (!request.url?.startsWith('/interaction/')) return answer(request, response)
-      finish(provider, 'signs in', [request, response]).catch(() => response.writeHead(500).end())
-    })
-    expect((await createBrowser().open(await push(meeting))).status).toBe(200)
+    meeting.upstream.serve(companyListener(meeting.upstream.origin, meeting.callback))
+    expect((await createBrowser({ wallet: REDIRECT_URI }).open(await push(meeting))).status).toBe(200)
   })
 })
