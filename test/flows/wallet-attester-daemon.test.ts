@@ -7,6 +7,8 @@ import { callSocket, RECEIVE_PATH } from '@attache/agent'
 import { isJsonObject, type JsonObject, type JsonValue, member } from '@attache/core'
 import { createLevelStore } from '@attache/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createWalletClient } from '../../apps/cli/src/wallet-client.js'
+import { examineWallet } from '../../apps/cli/src/wallet-doctor.js'
 import { attest, type RunningAttester } from '../../apps/wallet/src/attest.js'
 import { type AttesterWorld, createAttesterWorld } from '../support/attester-world.js'
 import { NOW } from '../support/clock.js'
@@ -89,6 +91,18 @@ describe('a wallet that an attester knows by its workload', () => {
   })
 })
 
+describe('attache wallet doctor, with an attester', () => {
+  test('looks at the token file, the anchors and the clock of the attester', async () => {
+    const { operatorSocket } = world.daemon()
+    const findings = await examineWallet(operatorSocket, createWalletClient(operatorSocket))
+    const outcomes = new Map(findings.map(({ check, outcome }) => [check, outcome]))
+    expect(outcomes.get('workload-token')).toBe('ok')
+    expect(outcomes.get(`trust:${attesterWorld.anchorsFile}`)).toBe('ok')
+    expect(outcomes.has(`clock:${attesterWorld.attester}`)).toBe(true)
+    expect([...outcomes.keys()].filter((check) => check.startsWith('secret:'))).toEqual(['secret:master.key'])
+  })
+})
+
 describe('a wallet that the attester does not vouch for', () => {
   const refusals: readonly (readonly [string, () => Promise<void>])[] = [
     ['a token for another audience', () => mount({ aud: ['https://kubernetes.default.svc'] })],
@@ -139,6 +153,10 @@ describe('an attester that does not answer', () => {
     const reply = await receive()
     expect(reply).toMatchObject({ outcome: 'refused', code: 'attester_unavailable' })
     expect(member(reply, 'message')).toContain('Check attestation.attester.url')
+    // The agent gets the API's own answer, as ever.
+    const plain = await call()
+    expect(plain.status).toBe(401)
+    expect(plain.headers.get('www-authenticate')).toContain('resource_metadata=')
 
     attesterWorld.forwardTo(attester.listen.port)
     world.bench.time.advance(120)

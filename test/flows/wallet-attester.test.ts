@@ -8,7 +8,7 @@ import {
   utf8,
 } from '@attache/core'
 import { createSeal, digest, jwkThumbprint, parseJws, type Signer, signJws } from '@attache/keys'
-import { createClientAttestationPop, verifyClientAttestation } from '@attache/oauth'
+import { createClientAttestation, createClientAttestationPop, verifyClientAttestation } from '@attache/oauth'
 import {
   type AttesterOptions,
   createAttestationRequest,
@@ -405,7 +405,7 @@ describe('keys of a token issuer', () => {
     await expect(world.attest(await at(NOW + 3731))).resolves.toBeTruthy()
   })
 
-  test('a kid means a key of the issuer that the token names, and of no other [WL-06]', async () => {
+  test('a kid means a key of the issuer that the token names, and of no other', async () => {
     const other = await createTokenIssuer('https://other.example', { kid: 'key-1' })
     const issuers = [cluster, other].map(({ issuer }) => ({
       issuer,
@@ -425,6 +425,105 @@ describe('keys of a token issuer', () => {
     // What the other issuer may say is its own rule alone.
     const foreign = await other.sign(serviceAccountClaims({ issuer: other.issuer, audience: ATTESTER }))
     await expectRefusal(world, world.attest(foreign), 'workload_subject')
+  })
+})
+
+describe('SPIFFE JWT-SVIDs', () => {
+  test('count by the whole trust domain, and by the path below it [WL-06]', async () => {
+    const spire = await createTokenIssuer('https://oidc.prod.example', { alg: 'ES256' })
+    const tokenIssuers = [
+      {
+        issuer: spire.issuer,
+        audience: ATTESTER,
+        keys: { jwksUri: `${spire.issuer}/jwks` },
+        algorithms: ['ES256'] as const,
+        maxLifetimeSeconds: 600,
+      },
+    ]
+    const subject = 'spiffe://prod.example/ns/payroll/*'
+    const rules = [{ id: 'payroll', issuer: spire.issuer, subject, clientId: CLIENT }]
+    const world = await createWorld({ tokenIssuers, rules }, spire)
+    const svid = (sub: string, aud: readonly string[] = [ATTESTER]) =>
+      spire.sign({ iss: spire.issuer, sub, aud: [...aud], iat: NOW, exp: NOW + 300 }, { typ: 'JOSE' })
+    await expect(world.attest(await svid('spiffe://prod.example/ns/payroll/sa/export'))).resolves.toBeTruthy()
+    for (const stranger of [
+      'spiffe://other.example/ns/payroll/sa/export',
+      'spiffe://prod.example.evil/ns/payroll/sa/export',
+      'spiffe://prod.example/ns/payroll-tools/sa/export',
+      'spiffe://prod.example/ns/payroll/',
+      'spiffe://prod.example/ns/payroll/../admin',
+      'spiffe://prod.example/ns/payroll//x',
+      'SPIFFE://prod.example/ns/payroll/sa/export',
+    ]) {
+      await expectRefusal(world, world.attest(await svid(stranger)), 'workload_subject')
+    }
+    const shared = await svid('spiffe://prod.example/ns/payroll/sa/export', [ATTESTER, 'https://b.example'])
+    await expectRefusal(world, world.attest(shared), 'workload_token_audience')
+  })
+})
+
+describe('a wallet takes from its attester', () => {
+  const attestationFor = async (change: {
+    clientId?: string
+    expiresAt?: number
+    key?: Signer
+    by?: Signer
+  }) => {
+    const world = await createWorld()
+    const instance = newSigner()
+    const { clientId = CLIENT, expiresAt = NOW + 900, key = instance, by = attesterKey.signer } = change
+    const jwt = await createClientAttestation({ clientId, expiresAt, instanceKey: key.publicJwk }, by, NOW)
+    world.network.serve(ATTESTER, async (request) =>
+      request.url.endsWith('/challenge')
+        ? Response.json({ attestation_challenge: 'c' })
+        : Response.json({ client_attestation: jwt }),
+    )
+    return world.attest(await token(), { instance })
+  }
+  const unfit = { code: 'attester_answer' }
+
+  test('an attestation for itself, its key and a time to come, by the attester it knows', async () => {
+    const stranger = await certify('Stranger')
+    await expect(attestationFor({})).resolves.toBeTruthy()
+    await expect(attestationFor({ clientId: 'https://other.example' })).rejects.toMatchObject(unfit)
+    await expect(attestationFor({ key: newSigner() })).rejects.toMatchObject(unfit)
+    await expect(attestationFor({ expiresAt: NOW - 61 })).rejects.toMatchObject(unfit)
+    await expect(attestationFor({ by: newSigner() })).rejects.toMatchObject(unfit)
+    await expect(attestationFor({ by: stranger.signer })).rejects.toMatchObject({
+      ...unfit,
+      message: expect.stringContaining('anchor_not_found'),
+    })
+  })
+
+  const answers: readonly (readonly [string, () => Response, string])[] = [
+    ['a fault', () => new Response(null, { status: 500 }), 'attester_unavailable'],
+    ['another path', () => new Response(null, { status: 404 }), 'attester_unavailable'],
+    ['a page', () => new Response('<html>'), 'attester_unavailable'],
+    ['no challenge', () => Response.json({}), 'attester_unavailable'],
+    ['no attestation', () => Response.json({ attestation_challenge: 'c' }), 'attester_answer'],
+    [
+      'no JWT',
+      () => Response.json({ attestation_challenge: 'c', client_attestation: 'x' }),
+      'attester_answer',
+    ],
+  ]
+  test.each(answers)('nothing from %s, and says what to look at', async (_, answer, code) => {
+    const world = await createWorld()
+    world.network.serve(ATTESTER, async () => answer())
+    const told = { code, message: expect.stringMatching(/Check .*attestation\.attester\.url/) }
+    await expect(world.attest(await token())).rejects.toMatchObject(told)
+  })
+
+  test('nothing of the words of a refusal but an id of the known form', async () => {
+    const world = await createWorld()
+    world.network.serve(ATTESTER, async (request) =>
+      request.url.endsWith('/challenge')
+        ? Response.json({ attestation_challenge: 'c' })
+        : Response.json({ error: 'canary' }, { status: 403, headers: { 'x-request-id': 'canary text' } }),
+    )
+    const told = world.attest(await token())
+    await expect(told).rejects.toMatchObject({ code: 'attester_refused' })
+    await expect(told).rejects.not.toThrow('canary')
   })
 })
 
