@@ -190,7 +190,7 @@ describe('the client identifier of an outgoing request', () => {
     expect(code({ client_id: 'api-17' })).toBe('sent')
     expect(code({ client_id: 'x509_hash:foo' })).toBe('x509_hash_mismatch')
     expect(code({ client_id: 'origin:https://api.example' })).toBe('prefix_refused')
-    expect(code({ client_id: 'openid_federation:https://api.example' })).toBe('prefix_refused')
+    expect(code({ client_id: 'openid_federation:https://api.example' })).toBe('entity_identifier')
     expect(code({ client_id: 'api-17' }, { registeredMetadata: true })).toBe('metadata_registered')
     expect(code({ client_id: 'api-17', client_metadata: null }, { registeredMetadata: true })).toBe('sent')
   })

@@ -5,13 +5,23 @@
  *
  * @module
  */
-import { type ConfigurationError, configurationError, type JsonObject, member } from '@attache/core'
+import {
+  type ConfigurationError,
+  configurationError,
+  type JsonObject,
+  member,
+  type NumericDate,
+  parseHttpsUrl,
+} from '@attache/core'
 import { certificateNames, requireOwnChain, type Signer } from '@attache/keys'
+import { attestationProblem } from './verifier-attestation.js'
 
 /** What is looked at in a signer. */
 export type RequestSigner = Pick<Signer, 'alg' | 'x5c' | 'publicJwk'> & {
   /** Name of the key, where the prefix finds keys by name. */
-  readonly keyId?: string
+  readonly keyId?: string | undefined
+  /** What an attester says of this verifier, and when it is looked at. */
+  readonly attestation?: { readonly jwt: string; readonly now: NumericDate } | undefined
 }
 
 interface OutgoingClient {
@@ -33,22 +43,30 @@ const ASYMMETRIC: readonly string[] = [
   'PS384',
   'PS512',
 ]
-const SUPPORTED = ['redirect_uri', 'x509_san_dns', 'x509_hash', 'decentralized_identifier']
+const SUPPORTED = [
+  'redirect_uri',
+  'x509_san_dns',
+  'x509_hash',
+  'decentralized_identifier',
+  'verifier_attestation',
+  'openid_federation',
+]
 
 /**
  * Refuses a request whose client does not fit its prefix.
  *
+ * @returns Advice: what the request carries and nobody will read.
  * @throws {TypeError} `client_id`, `prefix_refused`, `prefix_unsigned_only`, `prefix_signed_only`,
  * `redirect_uri_mismatch`, `san_mismatch`, `x509_hash_mismatch`, `response_uri_unlinked`, `did_key`, `alg`,
- * `haip_prefix`, `metadata_registered`, or a code of `requireOwnChain` (`x5c_anchor`, `self_signed`).
+ * `attestation`, `entity_identifier`, `haip_prefix`, `metadata_registered`, or a code of `requireOwnChain` (`x5c_anchor`, `self_signed`).
  *
- * Source: OpenID4VP 1.0, section 5.9.3; HAIP 1.0, section 5.
+ * Source: OpenID4VP 1.0, sections 5.9.3 and 12; HAIP 1.0, section 5.
  */
-export function checkOutgoingClient(outgoing: OutgoingClient): void {
+export function checkOutgoingClient(outgoing: OutgoingClient): readonly string[] {
   const { parameters, signer } = outgoing
   const clientId = member(parameters, 'client_id')
   // On the challenge route an unsigned request names no client: the endpoint is who asks.
-  if (clientId === undefined && signer === undefined && isChallenge(parameters)) return
+  if (clientId === undefined && signer === undefined && isChallenge(parameters)) return []
   if (typeof clientId !== 'string' || clientId === '')
     throw refused('client_id', 'A request names its client.')
   if (signer !== undefined && !ASYMMETRIC.includes(signer.alg)) {
@@ -63,6 +81,10 @@ export function checkOutgoingClient(outgoing: OutgoingClient): void {
   if (outgoing.registeredMetadata === true && member(parameters, 'client_metadata') !== undefined) {
     throw refused('metadata_registered', 'A client with registered metadata sends no client_metadata.')
   }
+  const ignored = prefix === 'openid_federation' && member(parameters, 'client_metadata') !== undefined
+  return ignored
+    ? ['Wallets read the metadata of a federation from its trust chain: leave client_metadata out.']
+    : []
 }
 
 function isChallenge(parameters: JsonObject): boolean {
@@ -89,11 +111,37 @@ function checkPrefix(prefix: string, original: string, outgoing: OutgoingClient)
         throw refused('did_key', 'The signing key needs a kid of the DID that asks.')
       }
       return
+    case 'verifier_attestation':
+      checkAttestation(original, signer)
+      return
+    case 'openid_federation':
+      checkEntity(original, signer)
+      return
     default:
       throw refused(
         'prefix_refused',
         `The client_id has a prefix that is not used here: ${SUPPORTED.join(', ')}.`,
       )
+  }
+}
+
+// Who attests is for wallets to trust; that it fits this verifier, its key and the time shows here.
+function checkAttestation(subject: string, signer: RequestSigner | undefined): void {
+  if (signer?.attestation === undefined) {
+    throw refused('attestation', 'This prefix signs with a key that an attestation names. Give one.')
+  }
+  const { jwt, now } = signer.attestation
+  const problem = attestationProblem(jwt, { subject, key: signer.publicJwk, now })
+  if (problem !== undefined) throw refused('attestation', `The verifier attestation ${problem}.`)
+}
+
+function checkEntity(original: string, signer: RequestSigner | undefined): void {
+  const url = parseHttpsUrl(original)
+  if (url === undefined || url.search !== '' || original.includes('#')) {
+    throw refused('entity_identifier', 'An Entity Identifier is an https URL without query and fragment.')
+  }
+  if (signer?.keyId === undefined) {
+    throw refused('entity_identifier', 'The signing key needs the kid it has in the entity configuration.')
   }
 }
 

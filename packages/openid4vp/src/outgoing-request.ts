@@ -60,20 +60,24 @@ const URL_SAFE = /^[A-Za-z0-9\-._~]+$/
 /**
  * Refuses a request that must not be sent.
  *
+ * @returns Advice for whoever sends it, to be logged.
  * @throws {TypeError} The broken rule: `response_type`, `response_mode`, `haip_response_mode`, `charset`,
  * `state_required`, `query_xor_scope`, `redirect_uri_forbidden`, `redirect_uri_required`, `response_uri`,
  * `response_uri_forbidden`, `parameter_unknown`, `haip_by_reference`, or a code of the client and metadata rules.
  *
  * Source: OpenID4VP 1.0, sections 5.1 to 5.9 and 8.2; HAIP 1.0, sections 5 and 5.1.
  */
-export function checkOutgoingRequest(outgoing: OutgoingRequest): void {
+export function checkOutgoingRequest(outgoing: OutgoingRequest): readonly string[] {
   checkMembers(outgoing)
   checkMode(outgoing)
   checkTexts(outgoing.parameters)
   checkQuery(outgoing.parameters)
   checkAddresses(outgoing.parameters)
-  checkOutgoingClient(outgoing)
-  checkOutgoingMetadata(outgoing.parameters, outgoing)
+  const advice = checkOutgoingClient(outgoing)
+  // A federation's metadata is where wallets know it from: its trust chain.
+  const federated = String(member(outgoing.parameters, 'client_id')).startsWith('openid_federation:')
+  checkOutgoingMetadata(outgoing.parameters, federated ? { ...outgoing, registeredMetadata: true } : outgoing)
+  return advice
 }
 
 function checkMembers({ parameters, extraParameters = [] }: OutgoingRequest): void {

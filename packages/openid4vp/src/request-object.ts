@@ -48,8 +48,10 @@ const MOST_AGE_WITHOUT_EXP_SECONDS = 600
  * @param input.audience The wallet's `issuer`, or {@link STATIC_AUDIENCE}.
  * @param input.lifetimeSeconds From `iat` to `exp`.
  * @param input.kid For prefixes whose key is found by name (`decentralized_identifier`, pre-registered).
+ * @param input.attestation For `verifier_attestation`: who vouches for the key; goes into `jwt`.
+ * @param input.trustChain For `openid_federation`: statements from the verifier up to a trust anchor.
  *
- * Source: OpenID4VP 1.0, sections 5 and 5.8.
+ * Source: OpenID4VP 1.0, sections 5, 5.8, 5.9.3 and 12.
  */
 export function signRequestObject(
   input: {
@@ -57,13 +59,17 @@ export function signRequestObject(
     readonly audience: string
     readonly issuedAt: NumericDate
     readonly lifetimeSeconds: number
-    readonly kid?: string
+    readonly kid?: string | undefined
+    readonly attestation?: string | undefined
+    readonly trustChain?: readonly string[] | undefined
   },
   signer: Signer,
 ): Promise<string> {
   const header: Record<string, JsonValue> = { typ: TYPE }
   if (input.kid !== undefined) header['kid'] = input.kid
-  else if (signer.x5c !== undefined) header['x5c'] = signer.x5c
+  if (input.trustChain !== undefined) header['trust_chain'] = input.trustChain
+  if (input.attestation !== undefined) header['jwt'] = input.attestation
+  else if (input.kid === undefined && signer.x5c !== undefined) header['x5c'] = signer.x5c
   const times = { iat: input.issuedAt, exp: input.issuedAt + input.lifetimeSeconds }
   const payload = { aud: input.audience, ...times, ...encodeAuthorizationRequest(input.request) }
   return signJws({ header, payload }, signer)

@@ -1,7 +1,8 @@
 /**
  * Verifier attestations: a third party vouches for who a verifier is, and for the key it signs requests with.
  *
- * Owns the check of one attestation, in the header of a request object or as an entry of `verifier_info`.
+ * Owns the check of one attestation, in the header of a request object or as an entry of `verifier_info`, by whoever
+ * it is shown to; and the look its own verifier takes before sending it.
  * Attesters are trusted by configuration; nothing in the message makes one trusted.
  *
  * Source: OpenID4VP 1.0, sections 5.9.3, 5.11 and 12.
@@ -12,6 +13,7 @@ import { isJsonArray, isJsonObject, member, type NumericDate, VerificationError 
 import {
   checkTimes,
   type JwsAlgorithm,
+  jwkThumbprint,
   type ParsedJws,
   type PublicJwk,
   parseJws,
@@ -89,6 +91,32 @@ export function usableVerifierInfo(
       throw error
     }
   })
+}
+
+/**
+ * What is wrong with an attestation from the side of whoever it is about, who need not know the attester's keys.
+ *
+ * @returns Nothing when it can be sent.
+ *
+ * Source: OpenID4VP 1.0, section 12.
+ */
+export function attestationProblem(
+  text: string,
+  expected: { readonly subject: string; readonly key: PublicJwk; readonly now: NumericDate },
+): string | undefined {
+  try {
+    const jws = parseJws(text, { maxBytes: MOST_BYTES })
+    const { iss, sub, exp } = jws.payload
+    if (member(jws.header, 'typ') !== TYPE) return 'has another type'
+    if (typeof iss !== 'string' || typeof exp !== 'number') return 'needs iss and exp'
+    if (sub !== expected.subject) return 'is made for another client identifier'
+    checkTimes(jws.payload, expected.now, 0)
+    redirectUris(jws)
+    return jwkThumbprint(confirmedKey(jws)) === jwkThumbprint(expected.key) ? undefined : 'names another key'
+  } catch (error) {
+    if (error instanceof VerificationError) return 'is malformed or not in force'
+    throw error
+  }
 }
 
 function verifyByOne(jws: ParsedJws, keys: readonly PublicJwk[], algorithms: readonly JwsAlgorithm[]): void {

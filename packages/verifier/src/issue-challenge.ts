@@ -10,15 +10,11 @@
 import { type NumericDate, ProtocolError, type Random, randomId, randomText } from '@attache/core'
 import { generateDecryptionKey, type Seal, type Signer } from '@attache/keys'
 import { dpopKeyOfRequest, type InitialChallengeRequest, insufficientAuthorization } from '@attache/oauth'
-import {
-  encodeIaRequest,
-  IA_OPENID4VP_PRESENTATION,
-  STATIC_AUDIENCE,
-  signRequestObject,
-} from '@attache/openid4vp'
+import { encodeIaRequest, IA_OPENID4VP_PRESENTATION, STATIC_AUDIENCE } from '@attache/openid4vp'
 import { sealSession } from './challenge-session.js'
 import type { AuthenticatedCaller } from './client-authentication.js'
 import { clientMetadataFor } from './presentation-request.js'
+import { signRequest } from './request-identity.js'
 import type { AskedRequirement } from './requirement.js'
 import type { Settings } from './settings.js'
 
@@ -76,9 +72,10 @@ export async function issueChallenge(
     expectedOrigins: [settings.origin],
   }
   const lifetimeSeconds = settings.lifetimes.challenge
-  const requestObject = await signRequestObject(
+  const { identity } = settings
+  const requestObject = await signRequest(
     { request, audience: STATIC_AUDIENCE, issuedAt: now, lifetimeSeconds },
-    deps.signer,
+    { identity, signer: deps.signer },
   )
   return insufficientAuthorization({
     authSession: sealSession(session, deps.seal),

@@ -14,6 +14,7 @@ import {
   type MessageSignatureRule,
   protectedResourceMetadataUrl,
 } from '@attache/oauth'
+import { didDocument } from './request-identity.js'
 import type { Settings } from './settings.js'
 
 /** What the endpoints need. */
@@ -44,8 +45,11 @@ export function metadataEndpoints(deps: MetadataEndpointsDeps): readonly Route[]
   const resource = document(protectedResourceMetadataUrl(settings.origin), () => resourceMetadata(deps))
   // For whoever verifies tokens or signed answers.
   const keys = document(`${settings.origin}${settings.endpoints.jwks}`, () => jwks(deps.signer))
-  if (settings.walletAttesters.length === 0) return [resource, keys]
+  const did = didDocument(settings.identity, { origin: settings.origin, signer: deps.signer })
+  const identity = did === undefined ? [] : [document(`${settings.origin}${did.path}`, () => did.document)]
+  if (settings.walletAttesters.length === 0) return [resource, keys, ...identity]
   return [
+    ...identity,
     resource,
     document(authorizationServerMetadataUrl(settings.origin), () => serverMetadata(deps)),
     keys,

@@ -15,6 +15,7 @@ import {
   requestUrlByReference,
   requestUrlByValue,
 } from '@attache/openid4vp'
+import { isFederated } from './request-identity.js'
 import type { Settings } from './settings.js'
 import type { Requested } from './transaction.js'
 
@@ -57,7 +58,7 @@ export function transactionRequest(
     state: transaction.stateParameter,
     ...(transaction.scope === undefined ? { dcqlQuery: transaction.query } : { scope: transaction.scope }),
     transactionData: transaction.transactionData,
-    clientMetadata: clientMetadataFor(settings, key),
+    ...(isFederated(transaction.clientId) ? {} : { clientMetadata: clientMetadataFor(settings, key) }),
   }
 }
 

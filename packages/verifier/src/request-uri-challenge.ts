@@ -11,12 +11,13 @@
  *
  * @module
  */
-import { json, NO_STORE, type NumericDate, type Random } from '@attache/core'
+import { type Clock, json, NO_STORE, type NumericDate, type Random } from '@attache/core'
 import type { Seal, Signer } from '@attache/keys'
 import { createWwwAuthenticate, verifyDpopProof } from '@attache/oauth'
 import { checkOutgoingRequest, checkRequestReference, encodeAuthorizationRequest } from '@attache/openid4vp'
 import type { ProblemCode } from './errors.js'
 import { requestUriOf, transactionRequest } from './presentation-request.js'
+import { refuseFederatedEncryption, requestSigner } from './request-identity.js'
 import type { AskedRequirement } from './requirement.js'
 import { openRequest, sealRequest } from './sealed-request.js'
 import type { Settings } from './settings.js'
@@ -60,6 +61,7 @@ export interface RequestUriChallengeDeps {
   readonly signer: Signer
   readonly seal: Seal
   readonly random: Random
+  readonly clock: Clock
 }
 
 /**
@@ -70,13 +72,15 @@ export interface RequestUriChallengeDeps {
  */
 export function checkRequestUriChallenge(requirement: AskedRequirement, deps: RequestUriChallengeDeps): void {
   const { settings, signer, seal } = deps
+  refuseFederatedEncryption(settings.clientId)
   const sample = sealRequest({ scope: requirement.scope, jkt: signer.kid }, Number.MAX_SAFE_INTEGER, deps)
   checkRequestReference(requestUriOf(sample.handle, settings), 'post')
   const opened = openRequest(sample.handle, 0, { settings, seal, requirementOf: () => requirement })
   if (opened === undefined) return
   const request = transactionRequest(opened.transaction, sample.handle, settings)
   const parameters = encodeAuthorizationRequest(request)
-  checkOutgoingRequest({ parameters, delivery: 'reference', signer, profile: settings.profile })
+  const asked = requestSigner(settings.clientId, deps.clock(), { identity: settings.identity, signer })
+  checkOutgoingRequest({ parameters, delivery: 'reference', signer: asked, profile: settings.profile })
 }
 
 /**

@@ -7,14 +7,10 @@
  */
 import { type NumericDate, ProtocolError } from '@attache/core'
 import type { Signer } from '@attache/keys'
-import {
-  type RequestUriPost,
-  STATIC_AUDIENCE,
-  signRequestObject,
-  type WalletMetadata,
-} from '@attache/openid4vp'
+import { type RequestUriPost, STATIC_AUDIENCE, type WalletMetadata } from '@attache/openid4vp'
 import { type FindTransactionDeps, findTransaction } from './kept-transaction.js'
 import { RESPONSE_ENCS, transactionRequest } from './presentation-request.js'
+import { signRequest } from './request-identity.js'
 
 /** What serving needs. */
 export interface ServeRequestDeps extends FindTransactionDeps {
@@ -47,7 +43,8 @@ export async function serveRequest(
   const audience = walletMetadata?.issuer ?? STATIC_AUDIENCE
   const lifetimeSeconds = Math.min(settings.lifetimes.requestObject, transaction.expiresAt - facts.now)
   const request = { ...transactionRequest(transaction, facts.handle, settings), walletNonce }
-  return signRequestObject({ request, audience, issuedAt: facts.now, lifetimeSeconds }, signer)
+  const { identity } = settings
+  return signRequest({ request, audience, issuedAt: facts.now, lifetimeSeconds }, { identity, signer })
 }
 
 // What a wallet leaves out of its excerpt says nothing; what it lists must include us.

@@ -10,14 +10,19 @@
 import { configurationError, type JsonObject, parseHttpsUrl } from '@attache/core'
 import { type JwsAlgorithm, parseAlgorithms, type Signer } from '@attache/keys'
 import type { TrustedAttester } from '@attache/oauth'
-import { parseClientIdentifier, x509HashClientIdentifier } from '@attache/openid4vp'
 import type { TrustedIssuer } from './issuer-trust.js'
 import type { PresentationPage } from './presentation-page.js'
+import {
+  type RequestIdentity,
+  type RequestIdentityOptions,
+  readIdentity,
+  refuseFederatedEncryption,
+} from './request-identity.js'
 import type { TrustedCertificateField } from './shown-certificate.js'
 import { refuseUnsafeAnchors } from './unsafe-anchors.js'
 
 /** What a verifier is told. */
-export interface VerifierOptions {
+export interface VerifierOptions extends RequestIdentityOptions {
   /** Public origin of the API, never taken from a Host header; also its resource and issuer identifier. */
   readonly origin: string
   /** Whose credentials count, per `vct`. Nobody is trusted by default. */
@@ -46,8 +51,6 @@ export interface VerifierOptions {
    * as good as key binding to the endpoint. @default true
    */
   readonly onlyChallengeEndpointOfOrigin?: boolean
-  /** Full Client Identifier, prefix included. @default `x509_hash:` of the signer's certificate */
-  readonly clientId?: string
   /** Where the endpoints lie below the origin. @default `/attache` */
   readonly path?: string
   /** Accepted signature algorithms, of issuers, holders and clients. @default ES256 */
@@ -92,6 +95,7 @@ export interface VerifierOptions {
 export interface Settings {
   readonly origin: string
   readonly clientId: string
+  readonly identity: RequestIdentity
   readonly algorithms: readonly JwsAlgorithm[]
   readonly keyBinding: 'required' | 'not-required'
   readonly walletAttesters: readonly TrustedAttester[]
@@ -141,11 +145,13 @@ const CODE_SECONDS = 60
 /**
  * Reads the options.
  *
- * @throws {TypeError} `origin`, `path`, `key_binding`, `lifetime`, `algorithm_refused`, `client_id`,
- * `signer_certificate`, `challenge_scheme`, `unsafe_anchor`.
+ * @throws {TypeError} `origin`, `path`, `key_binding`, `lifetime`, `algorithm_refused`, a code of `readIdentity`,
+ * `challenge_scheme`, `unsafe_anchor`.
  */
 export function readSettings(options: VerifierOptions, signer: Signer): Settings {
   refuseUnsafeAnchors(options, signer)
+  const identity = readIdentity(options, signer)
+  if ((options.walletAttesters ?? []).length > 0) refuseFederatedEncryption(identity.clientId)
   const { path = '/attache', keyBinding } = options
   if (keyBinding !== 'required' && keyBinding !== 'not-required') {
     throw configurationError('key_binding', 'Say whether keyBinding is required or not-required.')
@@ -158,7 +164,8 @@ export function readSettings(options: VerifierOptions, signer: Signer): Settings
   }
   return {
     origin: readOrigin(options.origin),
-    clientId: readClientId(options.clientId, signer),
+    clientId: identity.clientId,
+    identity,
     algorithms: parseAlgorithms(options.algorithms ?? ['ES256']),
     keyBinding,
     walletAttesters: options.walletAttesters ?? [],
@@ -215,20 +222,6 @@ function readScheme(text: string): string {
     'challenge_scheme',
     'The challengeScheme is one word of letters, digits and hyphens.',
   )
-}
-
-function readClientId(text: string | undefined, signer: Signer): string {
-  const [leaf] = signer.x5c ?? []
-  if (leaf === undefined) {
-    throw configurationError('signer_certificate', 'The signer needs a certificate chain in x5c.')
-  }
-  const own = x509HashClientIdentifier(leaf)
-  if (text === undefined || text === own) return own
-  const { prefix } = parseClientIdentifier(text)
-  if (prefix === 'x509_hash' || prefix === 'redirect_uri') {
-    throw configurationError('client_id', 'The clientId is not the one of the signing certificate.')
-  }
-  return text
 }
 
 function readExplanationSeconds(value: number): number {

@@ -29,6 +29,7 @@ import {
   responseUri,
   transactionRequest,
 } from './presentation-request.js'
+import { refuseFederatedEncryption, requestSigner } from './request-identity.js'
 import { readOwnQuery } from './requirement.js'
 import type { Settings } from './settings.js'
 import { encodeTransaction, type Requested, transactionHandle, transactionKey } from './transaction.js'
@@ -133,7 +134,7 @@ export async function startTransaction(
     grant: undefined,
     unreadable: 0,
   }
-  const handover = handOver(transaction, { handle, options }, deps)
+  const handover = handOver(transaction, { handle, options, now }, deps)
   const keepUntil = transaction.expiresAt + RESULT_SECONDS
   await store.put(transactionKey(handle), encodeTransaction(transaction), keepUntil)
   const { clientId, expiresAt } = transaction
@@ -148,18 +149,26 @@ function askedQuery({ query, scope }: TransactionOptions, { presentationScopes }
   throw configurationError('query_xor_scope', 'Give either a query or a scope that the options name.')
 }
 
+interface HandOver {
+  readonly handle: string
+  readonly options: TransactionOptions
+  readonly now: NumericDate
+}
+
 // What wallets would refuse is refused here, before anything is kept.
 function handOver(
   transaction: Requested,
-  { handle, options }: { readonly handle: string; readonly options: TransactionOptions },
+  { handle, options, now }: HandOver,
   { settings, signer }: StartTransactionDeps,
 ): { readonly requestUri: string; readonly requestUrl: string } {
   const unsigned = options.clientIdPrefix === 'redirect_uri'
+  const { identity } = settings
+  if (transaction.responseMode === 'direct_post.jwt') refuseFederatedEncryption(transaction.clientId)
   const request = transactionRequest(transaction, handle, settings)
   checkOutgoingRequest({
     parameters: encodeAuthorizationRequest(request),
     delivery: unsigned ? 'parameters' : 'reference',
-    signer: unsigned ? undefined : signer,
+    signer: unsigned ? undefined : requestSigner(transaction.clientId, now, { identity, signer }),
     profile: settings.profile,
   })
   const base = options.walletUrl ?? 'openid4vp://'
