@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { isRecord, own, text } from './socket-protocol.js'
+import { isRecord, own, text } from './socket-read.js'
 
 /** Where credentials are asked for that nobody offered. */
 export const REQUEST_PATH = '/v1/request'
