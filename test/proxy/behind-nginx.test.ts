@@ -193,9 +193,56 @@ describe('what a client says past the gate', () => {
     'POST /legacy/%2e%2e/legacy/payroll/export',
     'POST /legacy/payroll%2fexport',
     'POST /hr/../legacy/payroll/export',
+    'POST /legacy/payroll/export/%2E%2E/export',
+    'POST /legacy/payroll/export%00',
+    'POST /legacy/payroll\\export',
   ])('%s is refused before it is resolved', async (line) => {
     expect([400, 401, 403]).toContain(await raw(line, ['Content-Length: 0']))
     expect(seen).toEqual([])
+  })
+
+  test.each(['POST /LEGACY/payroll/export', 'POST /Legacy/Payroll/Export', 'POST //legacy/payroll/export'])(
+    '%s is another path to nginx, and leads nowhere',
+    async (line) => {
+      expect([400, 403, 404]).toContain(await raw(line, ['Content-Length: 0']))
+      expect(seen).toEqual([])
+    },
+  )
+
+  test('a path in other letters below the gate is another path to the gate as well', async () => {
+    const decided: string[] = []
+    const decide = (_claims: unknown, { method, url }: { method: string; url: string }) => {
+      decided.push(`${method} ${url}`)
+      return url === `${API}/legacy/payroll/export`
+    }
+    api = apiOf(world.verifier, { ...MANAGERS_IN_EU, decide })
+    expect(await raw('POST /legacy/Payroll/Export', ['Content-Length: 0'])).toBe(403)
+    expect(await raw('POST /legacy/payroll/export', ['Content-Length: 0'])).toBe(200)
+    // What was decided on is what arrived, letter by letter.
+    expect(decided).toEqual([`POST ${API}/legacy/Payroll/Export`, `POST ${API}/legacy/payroll/export`])
+    expect(seen.map(({ line }) => line)).toEqual(['POST /payroll/export'])
+  })
+
+  test.each([
+    ['Authorization', 'Authorization: DPoP another'],
+    ['Authorization', 'authorization: Bearer another'],
+    ['DPoP', 'DPoP: another'],
+    ['DPoP', 'dpop: another'],
+  ])('%s sent twice is refused: %s', async (_name, second) => {
+    expect([400, 401, 403]).toContain(await raw('POST /legacy/payroll/export', ['Content-Length: 0', second]))
+    expect(seen).toEqual([])
+  })
+
+  test('the fields by which nginx asks cannot be set by a client', async () => {
+    const fields = ['Content-Length: 0', 'X-Original-Method: GET', 'X-Original-URI: /public']
+    const decided: string[] = []
+    const decide = (_claims: unknown, { method, url }: { method: string; url: string }) => {
+      decided.push(`${method} ${url}`)
+      return true
+    }
+    api = apiOf(world.verifier, { ...MANAGERS_IN_EU, decide })
+    expect(await raw('POST /legacy/payroll/export', fields)).toBe(200)
+    expect(decided).toEqual([`POST ${API}/legacy/payroll/export`])
   })
 
   test('a second method is refused', async () => {
