@@ -8,7 +8,8 @@
  * @typedef {object} Candidate
  * @property {string} name
  * @property {{ cpu(): Promise<number> }} server
- * @property {(count: number) => Promise<unknown>} run Does so many operations.
+ * @property {(count: number, ready: unknown) => Promise<unknown>} run Does so many operations.
+ * @property {(count: number) => Promise<unknown>} [prepare] Makes what `run` is handed; not counted.
  * @property {number} [per] How many small operations `run` does for each. Default 1.
  */
 
@@ -21,11 +22,12 @@
  */
 export async function measureCpu(candidates, { rounds, count }) {
   const taken = new Map(candidates.map(({ name }) => [name, []]))
-  for (const { run } of candidates) await run(count * 3)
+  for (const { run, prepare } of candidates) await run(count * 3, await prepare?.(count * 3))
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, server, run, per = 1 } of candidates) {
+    for (const { name, server, run, prepare, per = 1 } of candidates) {
+      const ready = await prepare?.(count)
       const before = await server.cpu()
-      await run(count)
+      await run(count, ready)
       taken.get(name).push(((await server.cpu()) - before) / (count * per))
     }
   }

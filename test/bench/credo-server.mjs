@@ -23,6 +23,7 @@ import { agentDependencies, NodeInMemoryKeyManagementStorage, NodeKeyManagementS
 import { OpenId4VcModule } from '@credo-ts/openid4vc'
 import express from 'express'
 import { createClient } from './http-client.mjs'
+import { QUERY } from './presented-credential.mjs'
 import { serveProcess } from './server-process.mjs'
 
 const KEY_ID = 'credo'
@@ -194,15 +195,15 @@ serveProcess(async ({ signing, trusted, tls }, origin) => {
         }
         return made
       },
-      async requests(count, query) {
+      async requests(count, responseMode = 'direct_post.jwt') {
         const made = []
         for (let nth = 0; nth < count; nth += 1) {
           const { authorizationRequest, verificationSession } = await verifying.createAuthorizationRequest({
             verifierId,
             requestSigner: { method: 'x5c', x5c, clientIdPrefix: 'x509_hash' },
-            responseMode: 'direct_post.jwt',
+            responseMode,
             version: 'v1',
-            dcql: { query },
+            dcql: { query: QUERY },
           })
           made.push({ url: authorizationRequest, id: verificationSession.id })
         }

@@ -1,144 +1,55 @@
 /**
- * Verification: a guarded call with a cached token, the challenge route up to the token, a whole presentation
- * by `direct_post.jwt`; server CPU ms, the last one beside Credo-TS in the same run. Then memory under a flood of
- * challenges.
+ * Verification: a guarded call with a cached token, a presentation posted in the clear (inline: one request, judged
+ * and answered), the challenge route up to the token, and a whole presentation by `direct_post.jwt`; server CPU ms,
+ * beside Credo-TS in the same run where it does the same. Memory is `memory.bench.mjs`.
  *
- * `--count` per round, `--rounds`, `--challenges` (usually 20,000; 1,000,000 for the long run).
+ * `--count` per round, `--rounds`.
  *
  * @module
  */
-import { systemClock, systemRandom } from '@attache/core'
-import { createClientAttestation, createDpopProof } from '@attache/oauth'
-import { directPostBody, parseRequestUrl, STATIC_AUDIENCE, verifyRequestObject } from '@attache/openid4vp'
-import { presentSdJwtVc } from '@attache/sd-jwt'
-import { anchorsOf, certify, freshSigner, signerOf } from './certificates.mjs'
-import { beginChallenge, obtainToken } from './challenge-client.mjs'
+import { anchorsOf } from './certificates.mjs'
+import { obtainToken } from './challenge-client.mjs'
 import { cpuLines, inParallel, measureCpu, numberOption } from './cpu.mjs'
-import { createClient, FORM, jsonOf } from './http-client.mjs'
-import { createPresentedCredential, QUERY } from './presented-credential.mjs'
+import { createClient } from './http-client.mjs'
+import { calling, createParties, posting, presenting } from './presentation-client.mjs'
+import { createPresentedCredential } from './presented-credential.mjs'
 import { startServer } from './server-process.mjs'
 
-const PARALLEL = 4
-const [signing, issuer, provider] = await Promise.all([
-  certify('Verifier', { dnsNames: ['localhost'] }),
-  certify('Issuer', { dnsNames: ['issuer.example'], uris: ['https://issuer.example'] }),
-  certify('Provider'),
-])
+const { signing, issuer, provider, wallet } = await createParties()
 const ours = await startServer('./verifier-server.mjs', { signing, issuer, provider })
 const credo = await startServer('./credo-server.mjs', { signing, trusted: [issuer.rootPem] })
-const clients = new Map([ours, credo].map((server) => [server, createClient({ port: server.port })]))
-
-const now = systemClock()
-const instance = freshSigner()
-const wallet = {
-  ...(await createPresentedCredential(issuer, { status: true })),
-  clientId: 'agent-17',
-  instance,
-  dpop: freshSigner(),
-  attestation: await createClientAttestation(
-    { clientId: 'agent-17', instanceKey: instance.publicJwk, expiresAt: now + 86_000 },
-    signerOf(provider),
-    now,
-  ),
-}
-// Credo would fetch the list over the network at every presentation.
-const withoutStatus = await createPresentedCredential(issuer, { status: false })
+const [client, credoClient] = [ours, credo].map(({ port }) => createClient({ port }))
 const trust = { anchors: anchorsOf(signing) }
+const facts = { server: ours, client, wallet, held: wallet, trust }
+// Credo would fetch the list over the network at every presentation.
+const held = await createPresentedCredential(issuer, { status: false })
+const theirs = { server: credo, client: credoClient, held, trust }
 
-/** Answers one request, as a wallet does. */
-async function answer(url, { server, holder, credential }) {
-  const client = clients.get(server)
-  const { requestUri, clientId } = parseRequestUrl(url)
-  const { text } = await client.send(requestUri)
-  const { request } = await verifyRequestObject(text, {
-    clientId,
-    audiences: [STATIC_AUDIENCE, requestUri],
-    algorithms: ['ES256'],
-    trust,
-    now: systemClock(),
-  })
-  const keyBinding = {
-    signer: holder,
-    audience: request.clientId,
-    nonce: request.nonce,
-    issuedAt: systemClock(),
-  }
-  const presented = await presentSdJwtVc(credential, { disclose: [['role'], ['region']], keyBinding })
-  const body = await directPostBody(request, { vpToken: new Map([['role_cred', [presented]]]) })
-  jsonOf(await client.send(request.responseUri, { method: 'POST', headers: FORM, body }))
-}
-
-const presenting = (server, held) => async (count) => {
-  const requests = await server.call('requests', count, QUERY)
-  await inParallel(requests, PARALLEL, ({ url }) => answer(url, { server, ...held }))
-  const ids = requests.map(({ id }) => id)
-  const roles = await server.call('results', ids)
-  if (!roles.every((role) => role === 'Manager')) throw new Error('A presentation came to nothing.')
-}
-
-const facts = { wallet, server: ours, client: clients.get(ours), trust }
-const times = (count) => Array.from({ length: count }, (_, nth) => nth + 1)
-const url = `${ours.origin}/payroll/export`
-const token = await obtainToken(facts)
-async function callGuarded() {
-  const proof = await createDpopProof({ method: 'POST', url, accessToken: token }, wallet.dpop, {
-    now: systemClock(),
-    random: systemRandom,
-  })
-  const headers = { Authorization: `DPoP ${token}`, DPoP: proof }
-  jsonOf(await clients.get(ours).send(url, { method: 'POST', headers, body: '' }))
-}
-
+const call = calling(facts, await obtainToken(facts))
 const DIRECT = 'credo-ts: request, direct_post.jwt, result'
+const INLINE = 'credo-ts: inline, one posted presentation'
 const candidates = [
   {
     name: 'attache: guarded call, token at hand',
     server: ours,
-    run: (count) => inParallel(times(count * 5), PARALLEL, callGuarded),
+    run: (count) => call(count * 5),
     per: 5,
   },
   {
     name: 'attache: challenge, presentation, token',
     server: ours,
-    run: (count) => inParallel(times(count), PARALLEL, () => obtainToken(facts)),
+    run: (count) => inParallel(Array.from({ length: count }), 4, () => obtainToken(facts)),
   },
-  { name: 'attache: request, direct_post.jwt, result', server: ours, run: presenting(ours, wallet) },
-  { name: DIRECT, server: credo, run: presenting(credo, withoutStatus) },
+  { name: 'attache: inline, one posted presentation', ...posting(facts) },
+  { name: INLINE, ...posting(theirs) },
+  { name: 'attache: request, direct_post.jwt, result', server: ours, run: presenting(facts) },
+  { name: DIRECT, server: credo, run: presenting(theirs) },
 ]
 const options = { rounds: numberOption('rounds', 5), count: numberOption('count', 40) }
 const results = await measureCpu(candidates, options)
-const direct = new Map([...results].filter(([name]) => name.includes('direct_post.jwt')))
-console.log(cpuLines(new Map([...results].filter(([name]) => !direct.has(name)))).join('\n'))
-console.log(cpuLines(direct, DIRECT).join('\n'))
-clients.get(credo).close()
-await credo.stop()
-
-/** Memory under challenges that nobody answers, twenty to a second of the server's clock. */
-async function flood(challenges) {
-  const STEP = 100
-  let ahead = 0
-  const heaps = []
-  for (let done = 0; done < challenges; done += STEP) {
-    await inParallel(times(STEP), PARALLEL, () => beginChallenge({ ...facts, now: systemClock() + ahead }))
-    ahead += STEP / 20
-    await ours.call('pass', STEP / 20)
-    if ((done + STEP) % (challenges / 5) === 0) {
-      heaps.push((await ours.heap()) / 1_048_576)
-    }
-  }
-  return heaps
-}
-const challenges = numberOption('challenges', 20_000)
-const heaps = await flood(challenges)
-const grown = heaps.at(-1) - heaps[0]
-console.log(
-  `heap after each fifth of ${challenges} challenges: ${heaps.map((heap) => heap.toFixed(1)).join(', ')} MiB`,
-)
-clients.get(ours).close()
-await ours.stop()
-if (grown > 5) {
-  console.log(
-    `Goals missed: the heap grew by ${grown.toFixed(1)} MiB between the first and the last fifth (goal 5)`,
-  )
-  process.exitCode = 1
-}
+const named = (text) => new Map([...results].filter(([name]) => name.includes(text)))
+console.log(cpuLines(named('token')).join('\n'))
+console.log(cpuLines(named('inline'), INLINE).join('\n'))
+console.log(cpuLines(named('direct_post.jwt'), DIRECT).join('\n'))
+for (const one of [client, credoClient]) one.close()
+await Promise.all([ours.stop(), credo.stop()])

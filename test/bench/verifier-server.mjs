@@ -12,8 +12,6 @@ import { CREDENTIAL_ISSUER, QUERY, STATUS_URI, VCT } from './presented-credentia
 import { serveProcess } from './server-process.mjs'
 
 serveProcess(async ({ signing, issuer, provider }, origin) => {
-  let ahead = 0
-  const clock = () => systemClock() + ahead
   const issuerSigner = signerOf(issuer)
   const list = createStatusList(1 << 20, 2)
   const fetch = async () => {
@@ -22,7 +20,7 @@ serveProcess(async ({ signing, issuer, provider }, origin) => {
     const headers = { 'Content-Type': STATUS_LIST_MEDIA_TYPE }
     return new Response(await createStatusListToken(token, issuerSigner), { headers })
   }
-  const store = createMemoryStore({ clock })
+  const store = createMemoryStore({ clock: systemClock })
   const verifier = createVerifier(
     {
       origin,
@@ -30,7 +28,7 @@ serveProcess(async ({ signing, issuer, provider }, origin) => {
       keyBinding: 'required',
       walletAttesters: [{ name: 'provider', anchors: anchorsOf(provider), clients: 'any' }],
     },
-    { signer: signerOf(signing), store, fetch, clock, random: systemRandom, log: SILENT_LOG },
+    { signer: signerOf(signing), store, fetch, clock: systemClock, random: systemRandom, log: SILENT_LOG },
   )
   const gate = verifier.requirePresentation({
     scope: 'payroll:export',
@@ -46,16 +44,12 @@ serveProcess(async ({ signing, issuer, provider }, origin) => {
       return outcome.allowed ? Response.json({ done: true }) : outcome.response
     }),
     operations: {
-      /** Lets time pass. */
-      pass(seconds) {
-        ahead += seconds
-      },
-      async requests(count) {
+      async requests(count, responseMode = 'direct_post.jwt') {
         const made = []
         for (let nth = 0; nth < count; nth += 1) {
           const { requestUrl, transactionId } = await verifier.startTransaction({
             query: QUERY,
-            responseMode: 'direct_post.jwt',
+            responseMode,
             crossDevice: true,
           })
           made.push({ url: requestUrl, id: transactionId })
