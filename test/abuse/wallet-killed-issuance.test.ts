@@ -25,10 +25,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => bundle.remove())
 
-const REFRESHING = {
-  refreshTokenSeconds: 90 * 86_400,
-  grants: ['pre-authorized_code', 'refresh_token'],
-} as const
+const REFRESHING = { refreshTokenSeconds: 90 * 86_400 }
 
 /** Longer than an issuance that was left behind waits for its turn, in seconds. */
 const A_WHILE = 61

@@ -39,7 +39,16 @@ export interface WalletClient {
   receive(request: { agent: string; offer: string; txCode?: string | undefined }): Promise<Received>
   callback(request: { agent: string; url: string }): Promise<Received>
   present(request: { agent: string; request: string }): Promise<Presented>
-  status(): Promise<Status>
+  /**
+   * States of all agents, asked for one agent at a time: an answer has a limit.
+   *
+   * @param request.refresh Have every status looked at first.
+   * @param request.languages Language tags for names, most wanted first.
+   */
+  status(request?: {
+    refresh?: boolean | undefined
+    languages?: readonly string[] | undefined
+  }): Promise<Status>
   examine(): Promise<readonly Finding[]>
   explain(request: {
     agent?: string | undefined
@@ -78,7 +87,13 @@ export function createWalletClient(socketPath: string): WalletClient {
     receive: async (request) => parseReceived(await ask(RECEIVE_PATH, request)),
     callback: async (request) => parseReceived(await ask(CALLBACK_PATH, request)),
     present: async (request) => parsePresented(await ask(PRESENT_PATH, request)),
-    status: async () => parseStatus(await ask(STATUS_PATH)),
+    status: async (request = {}) => {
+      const { agents } = parseStatus(await ask(STATUS_PATH, { summary: true }))
+      const full: Status['agents'][number][] = []
+      for (const { agent } of agents)
+        full.push(...parseStatus(await ask(STATUS_PATH, { ...request, agent })).agents)
+      return { agents: full }
+    },
     examine: async () => parseFindings(await ask(DOCTOR_PATH)),
     explain: async (request) => parseExplanations(await ask(EXPLAIN_PATH, request)),
     setStopped: async (agent, stopped) => {

@@ -70,13 +70,16 @@ function addHandingIn(wallet: Command): void {
 
 /** What is read from it. */
 function addReading(wallet: Command): void {
-  command(wallet, 'status', 'show agents, their credentials, copies left and renewals due').action(
-    (options: Common) =>
+  command(wallet, 'status', 'show agents, their credentials, copies left and renewals due')
+    .option('--refresh', 'have the wallet look at every status list first')
+    .option('--language <tag>', 'language for names of types (default: LC_ALL or LANG)')
+    .action((options: Common & { refresh?: boolean; language?: string }) =>
       run(options, async (client) => {
-        const reply = await client.status()
+        const languages = [...languagesOf(options.language), 'en']
+        const reply = await client.status({ refresh: options.refresh, languages })
         return { exitCode: 0, reply, text: describeStatus(reply) }
       }),
-  )
+    )
   command(
     wallet,
     'doctor',
@@ -99,6 +102,13 @@ function addReading(wallet: Command): void {
         return { exitCode: 0, reply: { explanations }, text: describeDecisions(explanations) }
       }),
     )
+}
+
+/** The language that was asked for, or the one of the terminal: `de_AT.UTF-8` is `de-AT`. */
+function languagesOf(asked: string | undefined): readonly string[] {
+  const named = asked ?? process.env['LC_ALL'] ?? process.env['LANG'] ?? ''
+  const tag = (named.split('.')[0] ?? '').replaceAll('_', '-')
+  return /^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$/.test(tag) ? [tag] : []
 }
 
 function switchCommand(

@@ -6,6 +6,9 @@
 import type { Finding, VisitSummary, WaitingOffer } from '@attache/agent'
 import type { Decision, Presented, Received, Status } from './wallet-replies.js'
 
+/** Longest name of a type that is shown, in characters. */
+const MAX_NAME = 80
+
 /** Says how far an offer got. */
 export function describeReceived(received: Received): string {
   switch (received.outcome) {
@@ -43,11 +46,26 @@ export function describeStatus(status: Status): string {
       `${agent}${stopped ? ' (stopped)' : ''}  ${socket}${pending > 0 ? `  ${pending} under way` : ''}`,
       ...credentials.map(
         (one) =>
-          `  ${one.id}  ${one.state}  ${one.copiesLeft} left  until ${time(one.expiresAt)}  renewal ${time(one.renewAt)}  ${one.vct}`,
+          `  ${one.id}  ${stateOf(one)}  ${one.copiesLeft} left  until ${time(one.expiresAt)}  renewal ${time(one.renewAt)}  ${typeOf(one)}`,
       ),
       ...(credentials.length === 0 ? ['  no credential'] : []),
     ])
     .join('\n')
+}
+
+type HeldStatus = Status['agents'][number]['credentials'][number]
+
+// A state is as of the last look: without its time, old news would pass for new.
+function stateOf({ state, hasStatusList, lookedAt }: HeldStatus): string {
+  if (hasStatusList === undefined || state === 'expired') return state
+  if (!hasStatusList) return `${state} (no status list)`
+  return lookedAt === undefined ? `${state} (status not looked at yet)` : `${state} (as of ${time(lookedAt)})`
+}
+
+// The name is somebody else's text: quoted, one line, and beside the type itself, never in its place.
+function typeOf({ name, vct }: HeldStatus): string {
+  if (name === undefined) return printable(vct)
+  return `${printable(vct)}  "${printable(name).replaceAll('"', "'").slice(0, MAX_NAME)}"`
 }
 
 /** Lists decisions, newest first. */
@@ -100,9 +118,9 @@ export function describeVisits(visits: readonly VisitSummary[]): string {
     .join('\n')
 }
 
-// What came from a peer is shown without control characters: a terminal obeys them.
+// What came from a peer is shown without control characters: a terminal obeys them, and some turn a line around.
 function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?')
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, '?')
 }
 
 function time(seconds: number | undefined): string {

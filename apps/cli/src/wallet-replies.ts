@@ -40,8 +40,11 @@ export interface Status {
     readonly credentials: readonly {
       readonly id: string
       readonly vct: string
+      readonly name?: string | undefined
       readonly issuer: string
       readonly state: string
+      readonly hasStatusList?: boolean | undefined
+      readonly lookedAt?: number | undefined
       readonly copiesLeft: number
       readonly expiresAt?: number | undefined
       readonly renewAt?: number | undefined
@@ -97,8 +100,11 @@ export function parseStatus(value: unknown): Status {
   const credential = z.looseObject({
     id: z.string(),
     vct: z.string(),
+    name: z.string().optional(),
     issuer: z.string(),
     state: z.string(),
+    hasStatusList: z.boolean().optional(),
+    lookedAt: z.number().optional(),
     copiesLeft: z.number(),
     expiresAt: z.number().optional(),
     renewAt: z.number().optional(),

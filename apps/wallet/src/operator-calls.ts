@@ -20,20 +20,15 @@ import {
   RECEIVE_PATH,
   REQUEST_PATH,
   SOCKET_PROTOCOL,
-  STATUS_PATH,
-  type StatusReply,
 } from '@attache/agent'
-import type { NumericDate } from '@attache/core'
 import type { Wallet } from '@attache/wallet'
 import type { Intake } from './intake.js'
 import { intakeCalls } from './intake-calls.js'
 import type { CallAnswer, Calls } from './socket-server.js'
+import { type StatusFacts, statusCalls } from './status-calls.js'
 
 /** What the operator's calls need to know. */
-export interface OperatorFacts {
-  /** Agents by id, with the path of their socket. */
-  readonly agents: ReadonlyMap<string, string>
-  readonly startedAt: NumericDate
+export interface OperatorFacts extends StatusFacts {
   /** The ways in that are configured. */
   readonly intake: Pick<Intake, 'inbox' | 'visits'>
   /** Examines configuration, files and peers. */
@@ -64,7 +59,7 @@ export function operatorCalls(facts: OperatorFacts, wallet: Wallet): Calls {
       )
     },
     [`GET ${HEALTH_PATH}`]: async () => ({ status: 200, body: { protocol: SOCKET_PROTOCOL } }),
-    [`GET ${STATUS_PATH}`]: async () => ({ status: 200, body: await statusOf(facts, wallet) }),
+    ...statusCalls(facts, wallet),
     [`GET ${DOCTOR_PATH}`]: async () => ({ status: 200, body: { findings: await facts.examine() } }),
     [`POST ${RECEIVE_PATH}`]: (body) => {
       const request = parseReceiveRequest(body)
@@ -95,13 +90,6 @@ export function operatorCalls(facts: OperatorFacts, wallet: Wallet): Calls {
       return { status: 200, body: { explanations: await explain(request, facts, wallet) } }
     },
   }
-}
-
-async function statusOf(facts: OperatorFacts, wallet: Wallet): Promise<StatusReply> {
-  const agents = await Promise.all(
-    [...facts.agents].map(async ([agent, socket]) => ({ ...(await wallet.overview(agent)), socket })),
-  )
-  return { protocol: SOCKET_PROTOCOL, startedAt: facts.startedAt, agents }
 }
 
 async function explain(

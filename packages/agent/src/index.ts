@@ -25,6 +25,8 @@ export {
   REQUEST_PATH,
   VISITS_PATH,
 } from './intake-protocol.js'
+export type { BodyDigest, MessageParts, ResponseReport } from './message-protocol.js'
+export { parseResponseReport, RESPONSE_PATH } from './message-protocol.js'
 export type {
   AgentStatus,
   CallbackRequest,
@@ -39,6 +41,7 @@ export type {
   ReceiveReply,
   ReceiveRequest,
   StatusReply,
+  StatusRequest,
 } from './operator-protocol.js'
 export {
   CALLBACK_PATH,
@@ -51,11 +54,10 @@ export {
   parseKillSwitchRequest,
   parsePresentRequest,
   parseReceiveRequest,
+  parseStatusRequest,
   RECEIVE_PATH,
   STATUS_PATH,
 } from './operator-protocol.js'
-export type { BodyDigest, MessageParts, ResponseReport } from './message-protocol.js'
-export { parseResponseReport, RESPONSE_PATH } from './message-protocol.js'
 export type { RemoteFiles, SocketCall, SocketReply } from './socket-call.js'
 export { callSocket, walletUnreachable } from './socket-call.js'
 export type {

@@ -26,6 +26,9 @@ export const EXPLAIN_PATH = '/v1/explain'
 /** Where an agent is stopped and released again. */
 export const KILL_SWITCH_PATH = '/v1/kill-switch'
 
+/** Languages that one request may ask for. */
+const MOST_LANGUAGES = 16
+
 /** An offer for one agent. */
 export interface ReceiveRequest {
   readonly agent: string
@@ -79,8 +82,15 @@ export type PresentReply =
 export interface CredentialStatus {
   readonly id: string
   readonly vct: string
+  /** What its type is called, in a language that was asked for; plain text of somebody else. */
+  readonly name?: string
   readonly issuer: string
+  /** As of the last look. */
   readonly state: 'active' | 'suspended' | 'revoked' | 'expired'
+  /** Whether a status list speaks of it; without one, nobody can revoke it. */
+  readonly hasStatusList: boolean
+  /** When its status list was last asked with success; absent: not yet. */
+  readonly lookedAt?: number
   readonly copiesLeft: number
   readonly expiresAt?: number
   readonly renewAt?: number
@@ -95,7 +105,19 @@ export interface AgentStatus {
   readonly pending: number
 }
 
-/** Answer of `GET /v1/status`. */
+/** Which states to read; `POST /v1/status`. One agent at a time keeps an answer within the limit of a message. */
+export interface StatusRequest {
+  /** @default every agent */
+  readonly agent?: string
+  /** Agents alone, without what they hold. */
+  readonly summary?: boolean
+  /** Look at every status now, as far as its list can be had. */
+  readonly refresh?: boolean
+  /** Language tags for names, most wanted first. */
+  readonly languages?: readonly string[]
+}
+
+/** Answer of `GET` and `POST /v1/status`. */
 export interface StatusReply {
   readonly protocol: string
   readonly startedAt: number
@@ -176,6 +198,26 @@ export function parseExplainRequest(value: unknown): ExplainRequest | undefined 
     ...(reference === undefined ? {} : { reference }),
     ...(typeof limit === 'number' ? { limit: Math.min(limit, 500) } : {}),
   }
+}
+
+/** @returns `undefined` when the request is malformed. */
+export function parseStatusRequest(value: unknown): StatusRequest | undefined {
+  if (!isRecord(value)) return undefined
+  const agent = text(value, 'agent', 128)
+  const [summary, refresh, wanted] = [own(value, 'summary'), own(value, 'refresh'), own(value, 'languages')]
+  const languages = wanted === undefined ? [] : wanted
+  if (!Array.isArray(languages) || languages.length > MOST_LANGUAGES || !languages.every(isLanguageTag))
+    return undefined
+  return {
+    ...(agent === undefined ? {} : { agent }),
+    ...(summary === true ? { summary } : {}),
+    ...(refresh === true ? { refresh } : {}),
+    ...(languages.length === 0 ? {} : { languages }),
+  }
+}
+
+function isLanguageTag(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9-]{1,35}$/.test(value)
 }
 
 /** @returns `undefined` when the request is malformed. */

@@ -12,10 +12,12 @@ import {
   isJsonValue,
   type JsonObject,
   type JsonValue,
+  member,
   type NumericDate,
   VerificationError,
 } from '@attache/core'
 import { z } from 'zod'
+import type { LocalName } from './type-names.js'
 
 /** One copy: the credential as issued, and the name of its key. */
 export interface CredentialCopy {
@@ -47,6 +49,8 @@ export interface HeldCredential {
   readonly state: 'active' | 'suspended' | 'revoked' | 'unverified'
   /** When the status list said so; absent where it was never reached, or before this was written down. */
   readonly lookedAt?: NumericDate | undefined
+  /** What the issuer's metadata calls it, per language; absent in older records. */
+  readonly names?: readonly LocalName[] | undefined
   /** What a later issuance without a person needs. */
   readonly renewal?: RenewalGrant | undefined
 }
@@ -69,6 +73,9 @@ export interface CredentialCard
     | 'lookedAt'
   > {
   readonly copyIds: readonly string[]
+  readonly names: readonly LocalName[]
+  /** `vct#integrity` of the credential. */
+  readonly vctIntegrity: string | undefined
   /** Whether a status list speaks of it. */
   readonly hasStatus: boolean
   /** Whether it can be had again without a person. */
@@ -117,6 +124,7 @@ const recordSchema = z.object({
   use: z.enum(['once', 'reuse']),
   state: z.enum(['active', 'suspended', 'revoked', 'unverified']),
   lookedAt: z.number().optional(),
+  names: z.array(z.object({ locale: z.string(), name: z.string() })).optional(),
   renewal: z
     .object({
       authorizationServer: text,
@@ -148,9 +156,12 @@ export function parseHeldCredential(value: JsonValue): HeldCredential {
 /** The card of a credential. */
 export function cardOf(held: HeldCredential): CredentialCard {
   const { id, credentialIssuer, configurationId, vct, receivedAt, expiresAt, use, state, lookedAt } = held
+  const integrity = member(held.copies[0]?.claims ?? {}, 'vct#integrity')
   return {
     ...{ id, credentialIssuer, configurationId, vct, receivedAt, expiresAt, use, state, lookedAt },
     copyIds: held.copies.map((copy) => copy.id),
+    names: held.names ?? [],
+    vctIntegrity: typeof integrity === 'string' ? integrity : undefined,
     hasStatus: held.copies.some(({ status }) => status !== undefined),
     renewable: held.renewal !== undefined,
   }

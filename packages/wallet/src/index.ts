@@ -29,9 +29,10 @@ export type {
   WalletAgent,
   WalletOptions,
 } from './options.js'
+export type { AgentOverview } from './overview.js'
 export type { OfferNeeds } from './receive-offer.js'
 export { AGENT_ID } from './vault.js'
-export type { AgentOverview, PresentationReply, Wallet, WalletDeps } from './wallet.js'
+export type { PresentationReply, Wallet, WalletDeps } from './wallet.js'
 export { createWallet } from './wallet.js'
 export type { WorkloadClaim, WorkloadRule } from './workload-rules.js'
 export type { WorkloadKeys, WorkloadTokenIssuer } from './workload-token.js'

@@ -20,6 +20,7 @@ import type { OwnStatus } from './own-status.js'
 import type { PendingCredential, PendingDeferred, PendingIssuances } from './pending-issuance.js'
 import type { IssuancePlan, WantedConfiguration } from './plan-issuance.js'
 import { planProof, type RequestCredentialDeps, requestCredential } from './request-credential.js'
+import { localNames } from './type-names.js'
 import { type ProvenKey, verifyReceived } from './verify-received.js'
 
 /** An issuance that has its token. */
@@ -49,6 +50,8 @@ export type KeptCredential =
 
 /** How many copies are asked for when the issuer allows several. */
 const DEFAULT_COPIES = 10
+/** Languages of the issuer's name for a credential that are kept with it. */
+const MOST_NAMES = 8
 /** A deferred credential is given up after so long, in seconds. */
 const DEFERRAL_SECONDS = 7 * 86_400
 
@@ -184,6 +187,7 @@ export async function keepResponse(
     use: plan.issuer.use ?? 'reuse',
     state: verified.state,
     ...(verified.lookedAt === undefined ? {} : { lookedAt: verified.lookedAt }),
+    names: namesOf(wanted),
     renewal: renewalOf(facts, wanted.id),
   }
   const older = await olderOnes(held, plan.agent.id, deps)
@@ -194,6 +198,13 @@ export async function keepResponse(
   await destroyUnused({ held, keys, replaced }, deps.keysOf(plan.agent.id))
   await notifyIssuer({ ...notification, event: 'credential_accepted' }, deps)
   return { kind: 'stored', held, notes: verified.claimedIssuerDiffers ? ['claimed_issuer_differs'] : [] }
+}
+
+function namesOf({ configuration }: WantedConfiguration): HeldCredential['names'] {
+  const named = (configuration.display ?? []).flatMap(({ locale, name }) =>
+    name === undefined ? [] : [{ locale, name }],
+  )
+  return named.length === 0 ? undefined : localNames(named).slice(0, MOST_NAMES)
 }
 
 function renewalOf(

@@ -13,14 +13,14 @@ import { isDue, resumeIssuance } from './deferred-issuance.js'
 import type { Explanations } from './explanations.js'
 import type { CredentialCard } from './held-credential.js'
 import type { KillSwitch } from './kill-switch.js'
-import { lookAround } from './look-at-status.js'
 import type { WalletAgent } from './options.js'
+import { type OverviewDeps, refreshOverview } from './overview.js'
 import type { PendingIssuance } from './pending-issuance.js'
 import type { ReceiveDeps } from './redeem-token.js'
 import { backoffSeconds, isLow, renewalTime, renewCredential } from './renew-credential.js'
 
 /** What a round needs. */
-export interface MaintainDeps extends ReceiveDeps {
+export interface MaintainDeps extends ReceiveDeps, OverviewDeps {
   readonly explanations: Explanations
   readonly killSwitch: KillSwitch
   readonly backoff: Backoff
@@ -75,7 +75,7 @@ export async function maintainAgent(
     }
     await attempt({ ...facts, id: card.id, event: 'renew' }, renew, deps)
   }
-  await lookAround({ agent: agent.id, now }, deps)
+  await refreshOverview({ agent: agent.id, now }, deps)
 }
 
 // A renewal that waits for its issuer is not started again.

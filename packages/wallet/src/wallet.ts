@@ -9,7 +9,6 @@
 import type {
   AuthorizationAnswer,
   AuthorizationQuestion,
-  CredentialStatus,
   NonceReport,
   ReceiveReply,
   ResponseReport,
@@ -41,16 +40,17 @@ import { createKillSwitch } from './kill-switch.js'
 import { createLedger } from './ledger.js'
 import { createBackoff, type MaintainDeps, maintainAgent } from './maintain.js'
 import { checkWalletOptions, type WalletAgent, type WalletOptions } from './options.js'
+import { type AgentOverview, overviewOf, refreshOverview } from './overview.js'
 import { createOwnStatus, type ReadStatus } from './own-status.js'
 import { createPendingIssuances } from './pending-issuance.js'
 import { presentByRequest } from './present-by-request.js'
 import { inspectOffer, type OfferNeeds, receiveOffer, requestCredentials } from './receive-offer.js'
 import { createRefusalLimit } from './refusal-limit.js'
 import { createResourceKeys } from './resource-keys.js'
-import { renewalTime } from './renew-credential.js'
 import { createSealedKeys } from './sealed-keys.js'
 import { createServerMemory } from './server-memory.js'
 import { createSingleFlight } from './single-flight.js'
+import { createTypeNames } from './type-names.js'
 import { createVault, type Vault } from './vault.js'
 import { isSigned, type VerifyAnswerDeps } from './verify-answer.js'
 
@@ -70,15 +70,6 @@ export interface WalletDeps {
   readonly keysOf?: (agent: string) => KeyProvider
   /** Keys that verifiers may encrypt their request objects to. @default none: such an object is refused */
   readonly requestKeys?: readonly DecryptionKey[]
-}
-
-/** One agent's wallet, as the operator sees it. */
-export interface AgentOverview {
-  readonly agent: string
-  readonly stopped: boolean
-  readonly credentials: readonly CredentialStatus[]
-  /** Issuances under way. */
-  readonly pending: number
 }
 
 /** A wallet. */
@@ -102,7 +93,10 @@ export interface Wallet {
   finishAuthorization(agent: string, url: string): Promise<ReceiveReply>
   /** The operator hands in a request for a presentation, or a host one that came from an API. */
   present(agent: string, request: string | JsonObject): Promise<PresentationReply>
-  overview(agent: string): Promise<AgentOverview>
+  /** @param languages Language tags for names, most wanted first. @default English */
+  overview(agent: string, languages?: readonly string[]): Promise<AgentOverview>
+  /** Looks at the status of every credential of an agent now, as far as its list can be had. */
+  refresh(agent: string): Promise<void>
   /** Decisions of an agent, newest first. */
   explain(
     agent: string,
@@ -161,7 +155,8 @@ export function createWallet(given: WalletOptions, deps: WalletDeps): Wallet {
     finishAuthorization: (id, url) =>
       receiving(id, all, (now) => finishAuthorization({ agent: agentOf(id), url, now }, all)),
     present: (id, request) => presenting(agentOf(id), request, all),
-    overview: (id) => overviewOf(agentOf(id), all),
+    overview: (id, languages) => overviewOf({ agent: agentOf(id).id, now: deps.clock() }, all, languages),
+    refresh: (id) => refreshOverview({ agent: agentOf(id).id, now: deps.clock() }, all, 0),
     explain: (id, what) => all.explanations.read(agentOf(id).id, what),
     async setStopped(id, stopped) {
       const now = deps.clock()
@@ -212,6 +207,7 @@ function composeDeps(options: WalletOptions, deps: WalletDeps): AllDeps {
     memory: createServerMemory(),
     resourceKeys: createResourceKeys(deps),
     backoff: createBackoff(),
+    typeNames: createTypeNames({ vcts: options.issuers.flatMap(({ vcts }) => vcts) }, deps),
     status: createOwnStatus({ read: statusReader(options, deps) }),
   }
 }
@@ -309,26 +305,4 @@ async function presenting(
       reference: await record({ outcome: 'refused', code, message, facts: causeFacts(error) }),
     }
   }
-}
-
-async function overviewOf(agent: WalletAgent, deps: AllDeps): Promise<AgentOverview> {
-  const now = deps.clock()
-  const held = await deps.held.cards(agent.id)
-  const credentials = await Promise.all(
-    held.map(async (one): Promise<CredentialStatus> => {
-      const renewAt = renewalTime(one)
-      const expired = one.expiresAt !== undefined && one.expiresAt <= now
-      return {
-        id: one.id,
-        vct: one.vct,
-        issuer: one.credentialIssuer,
-        state: expired ? 'expired' : one.state === 'unverified' ? 'active' : one.state,
-        copiesLeft: await deps.held.copiesLeft(agent.id, one),
-        ...(one.expiresAt === undefined ? {} : { expiresAt: one.expiresAt }),
-        ...(renewAt === undefined ? {} : { renewAt }),
-      }
-    }),
-  )
-  const pending = (await deps.pendings.list(agent.id)).length
-  return { agent: agent.id, stopped: await deps.killSwitch.isStopped(agent.id), credentials, pending }
 }

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest'
+import { describeStatus } from './wallet-output.js'
+
+const held = {
+  id: 'crd_1',
+  vct: 'https://issuer.example/types/role',
+  issuer: 'https://issuer.example',
+  state: 'active',
+  copiesLeft: 3,
+}
+const shown = (credential: object) =>
+  describeStatus({
+    agents: [
+      {
+        agent: 'payroll',
+        socket: '/run/payroll.sock',
+        stopped: false,
+        pending: 0,
+        credentials: [{ ...held, ...credential }],
+      },
+    ],
+  })
+
+describe('the view of a credential', () => {
+  test('says as of when its state is, and says so where nobody has looked', () => {
+    expect(shown({ hasStatusList: true, lookedAt: 1_790_000_000 })).toContain(
+      'active (as of 2026-09-21T14:13:20.000Z)',
+    )
+    expect(shown({ hasStatusList: true })).toContain('active (status not looked at yet)')
+    expect(shown({ hasStatusList: false })).toContain('active (no status list)')
+    expect(shown({ state: 'expired', hasStatusList: true, lookedAt: 1 })).toContain('expired  ')
+  })
+
+  test('shows the name of a type beside the type, and nothing a terminal would obey', () => {
+    const name = `Role\u001b[2J\u202E"\n\u0007${'x'.repeat(200)}`
+    const line = shown({ name })
+    expect(line).toContain(held.vct)
+    expect(line.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    expect(line.split('\n')).toHaveLength(2)
+    expect(line).toContain(`"Role?[2J?'??`)
+    expect(line.length).toBeLessThan(300)
+  })
+})
