@@ -9,15 +9,15 @@
  *
  * @module
  */
-import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Finding } from '@attache/agent'
 import { type OutboundFetch, VerificationError, wellKnownUrl } from '@attache/core'
 import { type ConfiguredFiles, createConfiguredFiles, describeFailure, readText } from '@attache/daemon'
-import { createAnchors } from '@attache/keys'
 import { attesterUrls } from '@attache/wallet'
 import { readWorkloadToken } from './attestation.js'
 import { parseConfiguration, type WalletConfiguration } from './configuration.js'
+import { examineCertificates } from './examine-certificates.js'
+import { examinePlaces } from './examine-places.js'
 import { createPolicy } from './policy.js'
 
 /** How far a peer's clock may be off before its proofs and ours are refused, in seconds. */
@@ -27,29 +27,43 @@ const TOLERATED_SECONDS = 60
 export interface ExamineDeps {
   readonly configPath: string
   readonly fetch: OutboundFetch
-  /** Milliseconds since 1970. */
+  /** The text that the daemon was started with. */
+  readonly startedWith: string
+  /** The daemon's clock, in milliseconds since 1970. */
   readonly milliseconds: () => number
+  /** The machine's clock, which TLS goes by. */
+  readonly machineMilliseconds: () => number
 }
 
 /** Examines configuration, files, policy, and the clock of each trusted peer. */
 export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
   const files = createConfiguredFiles(dirname(deps.configPath))
   let configuration: WalletConfiguration | undefined
-  const read = await examined('configuration', 'The configuration can be read.', () => {
+  const read = await examined('configuration', 'The configuration can be read, version 1.', () => {
     configuration = parseConfiguration(readText(deps.configPath))
   })
   if (configuration === undefined) return [read]
   const { policy } = configuration
   return [
     read,
+    examineChange(deps),
     await examined('policy', 'The release policy can be read.', async () => {
       await createPolicy(policy, files)
     }),
-    ...(await Promise.all(trustFiles(configuration).map((file) => examineTrust(file, files)))),
-    ...secretFiles(configuration).map((file) => examineSecret(file, files)),
+    ...examineCertificates(configuration, { ...deps, files }),
+    ...examinePlaces(configuration, files),
     ...(await examineWorkloadToken(configuration, files)),
     ...(await Promise.all(peersOf(configuration).map((peer) => examineClock(peer, deps)))),
+    ...(await Promise.all(serversOf(configuration).map((peer) => examineServer(peer, deps)))),
   ]
+}
+
+function examineChange({ configPath, startedWith }: ExamineDeps): Finding {
+  const check = 'restart'
+  if (readText(configPath) === startedWith)
+    return { check, outcome: 'ok', message: 'The daemon runs with the configuration as it stands.' }
+  const message = 'The configuration was changed since the start. Restart the daemon to use it.'
+  return { check, outcome: 'warning', message }
 }
 
 async function examined(check: string, good: string, work: () => Promise<void> | void): Promise<Finding> {
@@ -59,56 +73,6 @@ async function examined(check: string, good: string, work: () => Promise<void> |
   } catch (error) {
     const { message } = describeFailure(error)
     return { check, outcome: 'failed', message: `${message} The next start would fail.` }
-  }
-}
-
-function trustFiles({
-  issuers,
-  verifiers,
-  trustedCertificates,
-  attestation,
-}: WalletConfiguration): readonly string[] {
-  const named = [
-    ...issuers.flatMap(({ anchors, statusAnchors, metadataAnchors }) => [
-      anchors,
-      statusAnchors,
-      metadataAnchors,
-    ]),
-    ...verifiers.map(({ anchors }) => anchors),
-    attestation?.attester.anchors,
-    ...trustedCertificates,
-  ]
-  return [...new Set(named.filter((file) => file !== undefined))]
-}
-
-function examineTrust(file: string, files: ConfiguredFiles): Promise<Finding> {
-  return examined(`trust:${file}`, 'The certificates can be read.', () => {
-    createAnchors(file, [files.text(file)])
-  })
-}
-
-function secretFiles({ masterKeys, walletProvider }: WalletConfiguration): readonly string[] {
-  const named = masterKeys.map((one) =>
-    typeof one === 'string' ? one : 'passphrase' in one ? one.passphrase : undefined,
-  )
-  return [...named, walletProvider?.key].filter((file) => file !== undefined)
-}
-
-function examineSecret(file: string, files: ConfiguredFiles): Finding {
-  const check = `secret:${file}`
-  const mode = statSync(files.path(file), { throwIfNoEntry: false })?.mode
-  if (mode === undefined) {
-    return {
-      check,
-      outcome: 'failed',
-      message: 'The file is not there, and the next start would fail. Restore it.',
-    }
-  }
-  if ((mode & 0o077) === 0) return { check, outcome: 'ok', message: 'Nobody else can read the file.' }
-  return {
-    check,
-    outcome: 'warning',
-    message: `Others on this host can reach the file. Run chmod 600 ${file}.`,
   }
 }
 
@@ -163,6 +127,36 @@ async function examineClock({ name, url }: Peer, deps: ExamineDeps): Promise<Fin
   } catch (error) {
     const code = error instanceof VerificationError ? error.code : 'fault'
     const message = `The peer cannot be reached (${code}). Check its address, trustedCertificates and allowPrivate.`
+    return { check, outcome: 'failed', message }
+  }
+}
+
+/** Servers that are used beside the issuers and APIs themselves. */
+function serversOf({ issuers, verifiers }: WalletConfiguration): readonly Peer[] {
+  const named = [
+    ...issuers.flatMap(({ credentialIssuer, authorizationServers }) =>
+      (authorizationServers ?? []).filter((server) => server !== credentialIssuer),
+    ),
+    ...verifiers.flatMap(({ authorizationServer, apis }) =>
+      authorizationServer === undefined || apis.includes(authorizationServer) ? [] : [authorizationServer],
+    ),
+  ]
+  return [...new Set(named)].map((name) => ({
+    name,
+    url: wellKnownUrl(name.replace(/\/$/, ''), 'oauth-authorization-server'),
+  }))
+}
+
+async function examineServer({ name, url }: Peer, deps: ExamineDeps): Promise<Finding> {
+  const check = `server:${name}`
+  try {
+    const { status } = await deps.fetch(url)
+    if (status === 200) return { check, outcome: 'ok', message: 'Its metadata can be had.' }
+    const message = `Its metadata cannot be had (status ${status}). Check the identifier in the configuration.`
+    return { check, outcome: 'failed', message }
+  } catch (error) {
+    const code = error instanceof VerificationError ? error.code : 'fault'
+    const message = `The server cannot be reached (${code}). Check its address, trustedCertificates and allowPrivate.`
     return { check, outcome: 'failed', message }
   }
 }

@@ -17,7 +17,7 @@ import { type Random, randomText } from '@attache/core'
 import { startUpError, systemFailure } from '@attache/daemon'
 
 /** Longest socket path, in bytes. */
-const MAX_PATH_BYTES = 100
+export const MAX_SOCKET_PATH_BYTES = 100
 
 /** The name of the operator's socket; no agent may have it. */
 export const OPERATOR_SOCKET = 'operator'
@@ -34,9 +34,9 @@ export interface SocketPlace {
  * @throws {TypeError} `runtime_folder_too_long`, `runtime_folder_foreign`, `start_up_failed`.
  */
 export function prepareRuntimeFolder(folder: string, names: readonly string[]): void {
-  const longest = Math.max(...names.map((name) => Buffer.byteLength(socketPath(folder, name))))
-  if (longest > MAX_PATH_BYTES) {
-    const message = `A socket path below ${folder} has ${longest} bytes, and at most ${MAX_PATH_BYTES} work. Name a shorter runtimeFolder.`
+  const longest = longestSocketPath(folder, names)
+  if (longest > MAX_SOCKET_PATH_BYTES) {
+    const message = `A socket path below ${folder} has ${longest} bytes, and at most ${MAX_SOCKET_PATH_BYTES} work. Name a shorter runtimeFolder.`
     throw startUpError('runtime_folder_too_long', message)
   }
   try {
@@ -50,6 +50,12 @@ export function prepareRuntimeFolder(folder: string, names: readonly string[]): 
     if (error instanceof TypeError) throw error
     throw systemFailure(error, `The runtime folder ${folder}`)
   }
+}
+
+/** Bytes of the longest socket path that these agents, and the operator, would have. */
+export function longestSocketPath(folder: string, names: readonly string[]): number {
+  const paths = [OPERATOR_SOCKET, ...names].map((name) => socketPath(folder, name))
+  return Math.max(...paths.map((path) => Buffer.byteLength(path)))
 }
 
 /**

@@ -62,7 +62,8 @@ export interface RunningWallet {
  */
 export async function serve(configPath: string, clock: Clock = systemClock): Promise<RunningWallet> {
   const path = resolve(configPath)
-  const configuration = parseConfiguration(readText(path))
+  const startedWith = readText(path)
+  const configuration = parseConfiguration(startedWith)
   const files = createConfiguredFiles(dirname(path))
   const log = createPinoLog(configuration.logLevel)
   const options = walletOptions(configuration, files)
@@ -96,8 +97,8 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     const receiveOffers = readConfiguredOffers(configuration, { wallet, store, files, log })
     const ways = { ...world, files, log, clock, wallet, walletOver, openStore, callsOf, opened }
     const intake = await openIntake(configuration, ways)
-    const examination = () =>
-      examine({ configPath: path, fetch: world.fetch, milliseconds: () => clock() * 1000 })
+    const clocks = { milliseconds: () => clock() * 1000, machineMilliseconds: Date.now }
+    const examination = () => examine({ configPath: path, startedWith, fetch: world.fetch, ...clocks })
     const places = await openSockets(
       { folder: runtimeFolder, wallet, intake, log, opened, startedAt: clock(), examine: examination },
       options,
