@@ -18,6 +18,7 @@ import {
   type Store,
   storeKey,
 } from '@attache/core'
+import { judgedEvent, type RecordEvent } from './audit-record.js'
 import { PLACE } from './client-authentication.js'
 import { isPresentationReason, type PresentationReason, reasonOf } from './errors.js'
 import type { Presentation } from './presentation.js'
@@ -49,10 +50,11 @@ export interface ExplanationDeps {
   readonly store: Pick<Store, 'put'>
   /** How long an explanation is kept, in seconds; 0 keeps none. */
   readonly explanationSeconds: number
+  readonly record: RecordEvent
 }
 
 /**
- * Verifies a response like `verifyPresentation` and keeps how it went.
+ * Verifies a response like `verifyPresentation`, keeps how it went and writes it down.
  *
  * @throws {VerificationError} As `verifyPresentation`, whose outcome nothing here changes.
  */
@@ -69,11 +71,13 @@ export async function verifyExplained(
   try {
     const presentation = await verifyPresentation(facts, { ...deps.verification, trace })
     await keep({ transaction, outcome: 'accepted', checks, judgedAt: now }, deps)
+    await deps.record(judgedEvent(transaction, presentation))
     return presentation
   } catch (cause) {
     const reason = reasonOf(cause)
     if (reason !== undefined) {
       await keep({ transaction, outcome: 'refused', reason, checks, judgedAt: now }, deps)
+      await deps.record(judgedEvent(transaction, reason))
     }
     throw cause
   }

@@ -21,6 +21,7 @@ import {
 import type { Seal, Signer } from '@attache/keys'
 import { externalUrl } from '@attache/oauth'
 import type { StatusReference, StatusResolver } from '@attache/status-list'
+import type { RecordEvent } from './audit-record.js'
 import { type AuthenticateCallDeps, type AuthenticatedCall, authenticateCall } from './authenticate-call.js'
 import { acceptSignature } from './call-signature.js'
 import { decideCall, type Refusal } from './decision.js'
@@ -52,6 +53,7 @@ export interface GateDeps extends AuthenticateCallDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly record: RecordEvent
 }
 
 /** Let in, with what was presented; or kept out, with the answer to send. */
@@ -96,6 +98,7 @@ export interface AcceptedPresentation<Claims = JsonObject> {
 }
 
 interface LetIn<Claims> extends Pick<AuthenticatedCall, 'signedComponents'> {
+  readonly caller: KnownCaller
   readonly presentation: Presentation
   readonly claims: Claims
   readonly policies: readonly string[]
@@ -126,6 +129,15 @@ interface Denial {
   readonly headers?: Readonly<Record<string, string>>
   /** Ids of the policies that decided. */
   readonly policies?: readonly string[]
+  /** Whose token it was; absent where none held. */
+  readonly caller?: KnownCaller
+}
+
+/** Names of a call whose token and proof held, for the audit trail. */
+interface KnownCaller {
+  readonly client: string
+  /** Id of the presentation behind the token. */
+  readonly presented?: string
 }
 
 /**
@@ -141,6 +153,7 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
     const judged = await judgeCall(request, requirement, { ...deps, trust: () => trust })
     const about = { transaction, scope: requirement.scope, trust: trust.trustVersion }
     const policies = judged.policies?.length ? { policies: judged.policies.join(' ') } : {}
+    await writeDown(judged, { transaction, scope: requirement.scope }, deps)
     if ('presentation' in judged) {
       const presented = judged.presentation.transaction
       deps.log.info('verifier.gate.allowed', { ...about, presented, ...policies })
@@ -157,6 +170,25 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
     return { allowed: false, response: sign === undefined ? asking : await sign(asking) }
   }
   return Object.assign(gate, { readsBody: signing.requests !== undefined })
+}
+
+// Before the answer: nobody is let in that the trail does not know of. Who shows no token is not written down.
+async function writeDown<Claims>(
+  judged: LetIn<Claims> | Denial,
+  { transaction, scope }: { readonly transaction: string; readonly scope: string },
+  { record }: GateDeps,
+): Promise<void> {
+  if (judged.caller === undefined) return
+  const { policies = [] } = judged
+  const facts = { ...judged.caller, scope, ...(policies.length === 0 ? {} : { policies }) }
+  if ('presentation' in judged) {
+    return record({ kind: 'verifier.call_allowed', subject: transaction, facts })
+  }
+  return record({
+    kind: 'verifier.call_refused',
+    subject: transaction,
+    facts: { ...facts, code: judged.code },
+  })
 }
 
 // Every 401, whatever is missing: the next attempt has to be signed.
@@ -215,27 +247,31 @@ async function judgeCall<Claims>(
   const caller = await authenticate({ request, url, now, signing: requirement.signing }, deps)
   if ('code' in caller) return caller
   const { token, signedComponents } = caller
+  const client = token.clientId
   if (!(token.scope ?? '').split(' ').includes(requirement.scope)) {
-    return { code: 'scope_insufficient', error: 'insufficient_scope' }
+    return { code: 'scope_insufficient', error: 'insufficient_scope', caller: { client } }
   }
   const kept = await deps.store.get(tokenKey(token.jti))
   const presentation = kept === undefined ? undefined : parsePresentation(kept.value)
-  if (presentation === undefined) return { code: 'token_invalid', error: 'invalid_token' }
+  if (presentation === undefined) return { code: 'token_invalid', error: 'invalid_token', caller: { client } }
+  const known = { client, presented: presentation.transaction }
   for (const credential of presentation.credentials) {
     const code = await credentialProblem(credential, now, deps)
-    if (code !== undefined) return denial(code)
+    if (code !== undefined) return { ...denial(code), caller: known }
   }
   const stepUp = stepUpNeeded(requirement.stepUp, presentation, now)
   if (stepUp !== undefined) {
-    return { code: 'step_up_needed', error: 'insufficient_user_authentication', stepUp }
+    return { code: 'step_up_needed', error: 'insufficient_user_authentication', stepUp, caller: known }
   }
   const own = credentialOfFirstQuery(requirement, presentation.credentials)?.claims ?? {}
-  const call = { method: request.method, url, clientId: token.clientId }
+  const call = { method: request.method, url, clientId: client }
   const decision = await decideCall(requirement, { own, presentation, call })
   const { policies } = decision
-  if (decision.allowed) return { presentation, claims: decision.claims, policies, signedComponents }
+  if (decision.allowed) {
+    return { presentation, claims: decision.claims, policies, signedComponents, caller: known }
+  }
   const code = decision.failed ? 'decision_failed' : 'decision_denied'
-  return { code, error: 'insufficient_scope', refusal: decision.refusal, policies }
+  return { code, error: 'insufficient_scope', refusal: decision.refusal, policies, caller: known }
 }
 
 // A 401 lets the agent present again, perhaps with a renewed credential; an outage here is not its fault.

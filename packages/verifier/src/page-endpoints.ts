@@ -17,6 +17,7 @@ import {
   readForm,
   type Store,
 } from '@attache/core'
+import type { RecordEvent } from './audit-record.js'
 import { findTransaction, type KeptTransaction } from './kept-transaction.js'
 import { PAGE_HEADERS, type PageContent, pageResponse } from './page-document.js'
 import { isBegunIn, isSentByUs, newSession, sessionCookie, shownSession } from './page-session.js'
@@ -47,6 +48,7 @@ export interface PageEndpointsDeps extends StartTransactionDeps, ReturnResultDep
   readonly store: Pick<Store, 'get' | 'put' | 'replace' | 'putIfAbsent' | 'take'>
   readonly pages: ReadonlyMap<string, PresentationPage>
   readonly watch: TransactionWatch
+  readonly record: RecordEvent
   /** There where a page allows another device. */
   readonly qr?: DrawQr | undefined
   readonly clock: Clock
@@ -144,6 +146,10 @@ function show(deps: PageEndpointsDeps): RouteHandler {
     const found = await findTransaction(handle, deps.clock(), deps)
     if (found === undefined || !isBegunIn(found.transaction, session)) {
       return pageResponse(404, overView(page, pageUrl(name, deps)))
+    }
+    if (found.transaction.state === 'answered' && found.transaction.responseCode === undefined) {
+      // Every time values leave this process: somebody may look again and again.
+      await deps.record({ kind: 'verifier.result_read', subject: found.id, facts: { outcome: 'answered' } })
     }
     return pageResponse(200, view(page, { ...found, handle, here }, deps))
   }

@@ -11,6 +11,7 @@
 import { type JsonObject, type NumericDate, ProtocolError, storeKey } from '@attache/core'
 import type { Signer } from '@attache/keys'
 import { type Confirmation, createAccessToken, type TokenResponse } from '@attache/oauth'
+import type { RecordEvent } from './audit-record.js'
 import { PLACE } from './client-authentication.js'
 import type { Presentation } from './presentation.js'
 import type { Settings } from './settings.js'
@@ -47,11 +48,20 @@ export function tokenEnd(presentation: Presentation, now: NumericDate, settings:
   throw new ProtocolError('invalid_grant', 'The credential has expired. Present another one.')
 }
 
-/** Signs the token. */
+/** What making a token needs. */
+export interface PresentationTokenDeps {
+  readonly settings: Settings
+  /** Signs access tokens. */
+  readonly signer: Signer
+  readonly record: RecordEvent
+}
+
+/** Signs the token, and writes down that it was granted. */
 export async function createPresentationToken(
   facts: TokenFacts,
-  { settings, signer }: { readonly settings: Settings; readonly signer: Signer },
+  deps: PresentationTokenDeps,
 ): Promise<TokenResponse> {
+  const { settings, signer } = deps
   const { clientId, scope, presentation, jti, now, expiresAt, confirmation } = facts
   const accessToken = await createAccessToken(
     {
@@ -70,6 +80,8 @@ export async function createPresentationToken(
   )
   // Bearer is the name for a token that no proof goes with (RFC 8705, section 3; RFC 9449, section 5).
   const tokenType = confirmation.jkt === undefined ? 'Bearer' : 'DPoP'
+  const granted = { client: clientId, scope, presented: presentation.transaction, expires: expiresAt }
+  await deps.record({ kind: 'verifier.token_granted', subject: jti, facts: granted })
   return { accessToken, tokenType, expiresInSeconds: expiresAt - now, scope }
 }
 

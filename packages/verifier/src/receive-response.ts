@@ -98,6 +98,7 @@ async function receive(
   const open = bindKey(await openTransaction(facts.handle, facts.now, deps), facts, deps)
   const response = await read(facts.form, open, deps)
   if (response.kind === 'error') {
+    await deps.record({ kind: 'verifier.presentation_denied', subject: open.id, facts: {} })
     await close(open, refused(open.transaction, 'denied'), deps)
     return {}
   }

@@ -10,21 +10,21 @@
  * @module
  */
 import { type NumericDate, ProtocolError, type Random, randomId, type Store } from '@attache/core'
-import type { Signer } from '@attache/keys'
 import { type TokenRequest, type TokenResponse, verifyPkce } from '@attache/oauth'
 import { codeKey } from './answer-challenge.js'
 import { type AuthorizationGrant, encodeGrant, parseGrant } from './authorization-grant.js'
 import type { AuthenticatedCaller } from './client-authentication.js'
 import { encodePresentation } from './presentation.js'
-import { createPresentationToken, tokenEnd, tokenKey } from './presentation-token.js'
-import type { Settings } from './settings.js'
+import {
+  createPresentationToken,
+  type PresentationTokenDeps,
+  tokenEnd,
+  tokenKey,
+} from './presentation-token.js'
 import { inContext, PRESENTATION_CONTEXTS } from './step-up.js'
 
 /** What redeeming needs. */
-export interface RedeemCodeDeps {
-  readonly settings: Settings
-  /** Signs access tokens. */
-  readonly signer: Signer
+export interface RedeemCodeDeps extends PresentationTokenDeps {
   readonly random: Random
   readonly store: Pick<Store, 'get' | 'commit' | 'take'>
 }

@@ -7,6 +7,7 @@
  */
 import { equalText, type NumericDate, ProtocolError, type Store } from '@attache/core'
 import { digest } from '@attache/keys'
+import type { RecordEvent } from './audit-record.js'
 import { refusedPresentation } from './errors.js'
 import type { Presentation } from './presentation.js'
 import {
@@ -49,7 +50,7 @@ const REMEMBER_SECONDS = 300
 export async function redeemResult(
   wanted: ResultRequest,
   now: NumericDate,
-  deps: { readonly store: Pick<Store, 'get' | 'replace' | 'take'> },
+  deps: { readonly store: Pick<Store, 'get' | 'replace' | 'take'>; readonly record: RecordEvent },
 ): Promise<TransactionResult> {
   const key = transactionKey(transactionHandle(wanted.transactionId))
   const stored = await deps.store.get(key)
@@ -70,6 +71,8 @@ export async function redeemResult(
   const gone = encodeTransaction(redeemed(transaction))
   if (!(await deps.store.replace(key, stored.version, gone, transaction.expiresAt + REMEMBER_SECONDS)))
     throw spentCode()
+  const subject = transactionHandle(wanted.transactionId)
+  await deps.record({ kind: 'verifier.result_read', subject, facts: { outcome: transaction.state } })
   if (transaction.state === 'refused') return { status: 'refused', reason: transaction.reason }
   return { status: 'answered', presentation: transaction.presentation }
 }

@@ -10,12 +10,16 @@
  * @module
  */
 import { equalText, type NumericDate, ProtocolError, type Random, randomId, type Store } from '@attache/core'
-import { digest, type Signer } from '@attache/keys'
+import { digest } from '@attache/keys'
 import { type DpopProof, rememberProof, type TokenResponse } from '@attache/oauth'
 import { PLACE } from './client-authentication.js'
 import { encodePresentation } from './presentation.js'
-import { createPresentationToken, tokenEnd, tokenKey } from './presentation-token.js'
-import type { Settings } from './settings.js'
+import {
+  createPresentationToken,
+  type PresentationTokenDeps,
+  tokenEnd,
+  tokenKey,
+} from './presentation-token.js'
 import { inContext, PRESENTATION_CONTEXTS } from './step-up.js'
 import {
   type Answered,
@@ -36,10 +40,7 @@ export interface TransactionRedemption {
 }
 
 /** What redeeming needs. */
-export interface RedeemTransactionDeps {
-  readonly settings: Settings
-  /** Signs access tokens. */
-  readonly signer: Signer
+export interface RedeemTransactionDeps extends PresentationTokenDeps {
   readonly random: Random
   readonly store: Pick<Store, 'get' | 'commit'>
 }

@@ -63,6 +63,11 @@ export interface VerifierOptions extends RequestIdentityOptions {
   readonly transactionLifetimeSeconds?: number
   /** How long `explain` knows why a presentation was accepted or refused, in seconds; 0: not at all. @default 3600 */
   readonly explanationSeconds?: number
+  /**
+   * What happens to a request when its audit entry cannot be written: it fails, or goes on with a line in the log. To
+   * be said where deps have an `audit`.
+   */
+  readonly auditFailure?: 'deny' | 'log'
   /** Greatest age of a KB-JWT, in seconds. @default 300 */
   readonly keyBindingMaxAgeSeconds?: number
   /** Whether a credential that names no status is refused. @default false */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AuditTrail } from '@attache/audit'
 import {
   type Clock,
   configurationError,
@@ -17,6 +18,7 @@ import { createKeyPool, createSeal, type Seal, type Signer } from '@attache/keys
 import { createServerNonces } from '@attache/oauth'
 import { createVerifiedIssuerCache } from '@attache/sd-jwt'
 import { createStatusResolver } from '@attache/status-list'
+import { createRecord } from './audit-record.js'
 import { challengeEndpoint } from './challenge-endpoint.js'
 import type { ClaimsOf } from './claim-shape.js'
 import { type Explanation, readExplanation } from './explanation.js'
@@ -55,6 +57,8 @@ export interface VerifierDeps {
   readonly log: Log
   /** Seals challenges; to be handed in where several processes serve one API. @default a key of this process */
   readonly seal?: Seal
+  /** Where it is written down who was judged, granted and let in; `createAuditTrail` makes one. @default nowhere */
+  readonly audit?: Pick<AuditTrail, 'append'>
   /** Draws the QR codes of pages for other devices: `(text) => create(text).modules` of qrcode. @default none */
   readonly qr?: DrawQr
   /** Waits between two looks at a transaction that a page follows. @default real time */
@@ -125,6 +129,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     proofKeys,
     explanationSeconds,
     watch: createTransactionWatch(deps),
+    record: createRecord(options.auditFailure, deps),
     pages: readPages(settings, deps.qr),
   }
   const challenge =
@@ -146,7 +151,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
       return createGate(requirement, { ...shared, ...verification, tokenKeys })
     },
     startTransaction: (wanted) => startTransaction(wanted, deps.clock(), shared),
-    redeemResult: (wanted) => redeemResult(wanted, deps.clock(), deps),
+    redeemResult: (wanted) => redeemResult(wanted, deps.clock(), shared),
     explain: (transaction) => readExplanation(transaction, deps),
     reloadTrust: trust.reload,
   }
