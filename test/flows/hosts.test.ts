@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import type { Handler, JsonObject } from '@attache/core'
 import { routeRequests } from '@attache/core'
 import { checkGuards, createExpressVerifier, createNodeListener, listRoutes } from '@attache/express'
@@ -59,16 +61,24 @@ const hosts: Readonly<Record<string, (bench: TestBench) => Promise<Handler>>> = 
     const guarded = guardHandler(gate, exported)
     return listening(createNodeListener(async (request) => (await routes(request)) ?? guarded(request)))
   },
-  Express: async (bench) => {
-    const verifier = createExpressVerifier(bench.options, bench.deps)
-    const app = express()
-    app.use(verifier.routes)
-    app.use(express.text())
-    app.post('/payroll/export', verifier.requirePresentation(REQUIREMENT), (request, response) => {
-      response.json({ claims: request.presentation?.claims, sent: request.body })
-    })
-    return listening(app)
-  },
+  'Express 5': async (bench) => listening(expressApp(express, bench)),
+  'Express 4': async (bench) => listening(expressApp(express4, bench)),
+}
+
+// Installed beside 5 under another name; the types of 5 fit what is used here.
+const express4: typeof express = createRequire(import.meta.url)('express4')
+
+function expressApp(framework: typeof express, bench: TestBench) {
+  const verifier = createExpressVerifier(bench.options, bench.deps)
+  const app = framework()
+  app.use(verifier.routes)
+  app.use(framework.text())
+  app.post('/payroll/export', verifier.requirePresentation(REQUIREMENT), (request, response) => {
+    response.json({ claims: request.presentation.claims, sent: request.body })
+  })
+  app.get('/health', (_request, response) => void response.end())
+  checkGuards(app, { public: ['GET /health'] })
+  return app
 }
 
 const honoApps = new WeakMap<TestBench, Hono>()
@@ -143,21 +153,43 @@ describe('routeGuarded', () => {
   })
 })
 
-describe('the inventory of an Express app', () => {
+describe('adapters', () => {
+  test.each([
+    ['Express, the guard', 'packages/express/src/require-presentation.ts'],
+    ['Express, the routes', 'packages/express/src/router.ts'],
+    ['node:http', 'packages/express/src/node-listener.ts'],
+  ])('%s: less than 60 lines', (_what, path) => {
+    const source = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+    expect(source.trimEnd().split('\n').length).toBeLessThan(60)
+  })
+
+  test.each([
+    ['express', /^5\./],
+    ['express4', /^4\./],
+  ])('%s is the major version it is said to be', (name, version) => {
+    const manifest: unknown = createRequire(import.meta.url)(`${name}/package.json`)
+    expect(manifest).toMatchObject({ name: 'express', version: expect.stringMatching(version) })
+  })
+})
+
+describe.each([
+  ['Express 5', express],
+  ['Express 4', express4],
+])('the inventory of an app of %s', (_name, framework) => {
   const handler: express.RequestHandler = (_request, response) => void response.end()
 
   async function app() {
     const bench = await createTestBench({ origin: ORIGIN, vct: VCT })
     const guard = createExpressVerifier(bench.options, bench.deps).requirePresentation(REQUIREMENT)
-    return { app: express(), guard }
+    return { app: framework(), guard }
   }
 
   test('names every route that is neither guarded nor public', async () => {
     const { app: api, guard } = await app()
     api.get('/health', handler)
-    api.post('/payroll/export', express.json(), guard, handler)
+    api.post('/payroll/export', framework.json(), guard, handler)
     api.get('/late', handler, guard)
-    const nested = express.Router()
+    const nested = framework.Router()
     nested.get('/inner', handler)
     api.use('/outer', nested)
     expect(() => checkGuards(api, { public: ['GET /health'] })).toThrow(
@@ -174,7 +206,7 @@ describe('the inventory of an Express app', () => {
 
   test('a guard before a whole router guards what is declared after it', async () => {
     const { app: api, guard } = await app()
-    const before = express.Router().get('/before', handler).use(guard).get('/after', handler)
+    const before = framework.Router().get('/before', handler).use(guard).get('/after', handler)
     api.use(before)
     api.use('/part', guard)
     api.get('/last', handler)

@@ -21,7 +21,8 @@ import {
   type VerifierOptions,
 } from '@attache/verifier'
 import type { RequestHandler } from 'express'
-import { type Guard, type GuardOptions, guard } from './require-presentation.js'
+import type { Guard } from './presented-request.js'
+import { type GuardOptions, guard } from './require-presentation.js'
 import { createRouter } from './router.js'
 
 /** A verifier whose routes and gates are Express handlers. */
