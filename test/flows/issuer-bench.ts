@@ -33,7 +33,12 @@ import {
   type Signer,
   type TrustAnchors,
 } from '@attache/keys'
-import { createClientAttestation, createClientAttestationPop, createDpopProof } from '@attache/oauth'
+import {
+  createClientAttestation,
+  createClientAttestationPop,
+  createDpopProof,
+  type TrustedAttester,
+} from '@attache/oauth'
 import { createKeyProof, PRE_AUTHORIZED_CODE_GRANT, parseCredentialOfferUri } from '@attache/openid4vci'
 import { createStatusLists, type StatusLists } from '@attache/status-list'
 import { createFixedClock, type FixedClock, NOW } from '../support/clock.js'
@@ -139,7 +144,12 @@ export type BenchOptions = Partial<Omit<IssuerOptions, 'templates'>> & {
   readonly people?: readonly ImportRow[]
   readonly store?: Store
   /** Of the attestation that clients need unless `clientAuthentication` says otherwise. */
-  readonly attestation?: { readonly challenges?: boolean; readonly maxAttestationAgeSeconds?: number }
+  readonly attestation?: {
+    readonly challenges?: boolean
+    readonly maxAttestationAgeSeconds?: number
+    /** Trusted beside the wallet provider of the bench. */
+    readonly attesters?: readonly TrustedAttester[]
+  }
 }
 
 /** Made once: certificates are the slow part of a bench, and nothing of a test depends on whose they are. */
@@ -180,9 +190,12 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
       grants: ['pre-authorized_code'],
       clientAuthentication: {
         method: 'attestation',
-        attesters: [{ name: 'provider', anchors: provider.anchors, clients: 'any' }],
         challenges: false,
         ...attestation,
+        attesters: [
+          { name: 'provider', anchors: provider.anchors, clients: 'any' },
+          ...(attestation?.attesters ?? []),
+        ],
       },
       transactionCode: { inputMode: 'numeric', length: 6 },
       ...rest,

@@ -37,7 +37,7 @@ export interface Jwt {
   payload: Record<string, JsonValue>
   signer: Signer
   /** In place of an honest signature. */
-  forged?: 'none' | 'hmac' | 'flipped'
+  forged?: 'none' | 'hmac' | 'flipped' | undefined
 }
 
 /** One request. */
@@ -78,13 +78,14 @@ export const ENCRYPTION = {
   response: 'offered',
 } as const satisfies BenchOptions['encryption']
 
-const template = (id: string, more = ''): string =>
+/** A template of its own id, with further members. */
+export const templateOf = (id: string, more = ''): string =>
   `${TEMPLATE.replace('id: agent-role', `id: ${id}`).replace('/types/agent-role/v1', `/types/${id}/v1`)}${more}`
 
-const TEMPLATES = [
-  template('agent-role'),
-  template('other-role'),
-  template('later-role', 'issuance: deferred\n'),
+export const TEMPLATES: readonly string[] = [
+  templateOf('agent-role'),
+  templateOf('other-role'),
+  templateOf('later-role', 'issuance: deferred\n'),
 ]
 
 const OF_MODE: Readonly<Record<Mode, BenchOptions>> = {
@@ -144,9 +145,12 @@ function dpopProof(signer: Signer, payload: JsonObject): Jwt {
 }
 
 /** A token request for a fresh offer. */
-export async function codeDraft(stage: Stage): Promise<Draft> {
+export async function codeDraft(
+  stage: Stage,
+  configurationIds: readonly string[] = ['agent-role', 'later-role'],
+): Promise<Draft> {
   const { code, txCode } = await offerCode(stage.bench, {
-    configurationIds: ['agent-role', 'later-role'],
+    configurationIds,
     grant: 'pre-authorized_code',
   })
   const tx: Record<string, string> = txCode === '' ? {} : { tx_code: txCode }
@@ -207,15 +211,15 @@ export function resourceDraft(
   return draft
 }
 
-export async function obtainedToken(stage: Stage): Promise<string> {
-  return textOf(await body(stage, await codeDraft(stage)), 'access_token')
+export async function obtainedToken(stage: Stage, configurationIds?: readonly string[]): Promise<string> {
+  return textOf(await body(stage, await codeDraft(stage, configurationIds)), 'access_token')
 }
 
 /** A Credential Request with one key proof. */
 export async function credentialDraft(stage: Stage, configuration = 'agent-role'): Promise<Draft> {
   const draft = resourceDraft(stage, {
     path: '/credential',
-    token: await obtainedToken(stage),
+    token: await obtainedToken(stage, [configuration]),
     body: { credential_configuration_id: configuration },
   })
   return { ...draft, proofs: [await proofJwt(stage)] }

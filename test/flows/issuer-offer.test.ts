@@ -49,8 +49,16 @@ describe('credential offers of the issuer', () => {
           bench.time.clock(),
         )
         const offer = JSON.parse(new URL(created.uri).searchParams.get('credential_offer') ?? '{}')
-        expect(offer.credential_issuer).toBe(credentialIssuer)
-        expect(JSON.stringify(offer)).not.toContain('authorization_server')
+        const stored = await bench.issuer.createOffer(
+          { agent: 'payroll-export', by: 'reference', grant },
+          bench.time.clock(),
+        )
+        const fetched = await bodyOf(await bench.send(stored.credentialOfferUri ?? ''))
+        for (const carried of [offer, fetched]) {
+          expect(carried.credential_issuer).toBe(credentialIssuer)
+          // The issuer is its own and only authorization server: there is no choice to be told.
+          expect(JSON.stringify(carried)).not.toContain('authorization_server')
+        }
       }
       const [path] = [new URL(credentialIssuer).pathname]
       const url = `${new URL(credentialIssuer).origin}/.well-known/openid-credential-issuer${path}`
