@@ -405,6 +405,18 @@ describe('keys of a token issuer', () => {
     await expect(world.attest(await at(NOW + 3731))).resolves.toBeTruthy()
   })
 
+  test('a literal set is what it is: nothing is fetched, and a new key is a new configuration', async () => {
+    const issuer = await createTokenIssuer(CLUSTER)
+    const keys = { jwks: { keys: [...issuer.jwks().keys] } }
+    const tokenIssuers = [{ issuer: CLUSTER, audience: ATTESTER, keys, algorithms: ['RS256'] as const }]
+    const world = await createWorld({ tokenIssuers }, issuer)
+    const sign = () => issuer.sign(serviceAccountClaims(CLAIMS))
+    await expect(world.attest(await sign())).resolves.toBeTruthy()
+    await issuer.rotate('key-2', { keep: true })
+    await expectRefusal(world, world.attest(await sign()), 'issuer_key_not_found')
+    expect(issuer.fetches()).toBe(0)
+  })
+
   test('a kid means a key of the issuer that the token names, and of no other', async () => {
     const other = await createTokenIssuer('https://other.example', { kid: 'key-1' })
     const issuers = [cluster, other].map(({ issuer }) => ({

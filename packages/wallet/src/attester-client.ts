@@ -57,6 +57,9 @@ export interface RemoteAttesterDeps {
   readonly readToken: () => Promise<string>
 }
 
+/** How long an answer may take, in milliseconds: the attester may have to ask for keys of the platform first. */
+const TIMEOUT_MS = 10_000
+
 /** The only algorithm of our attestations: the one high assurance profiles take. */
 const ALGORITHMS = ['ES256'] as const
 
@@ -89,6 +92,7 @@ async function ask(url: string, body: string | undefined, { fetch }: RemoteAttes
   const response = await reach(() =>
     fetch(url, {
       method: 'POST',
+      timeoutMs: TIMEOUT_MS,
       ...(body === undefined
         ? { headers }
         : { headers: { ...headers, 'content-type': 'application/json' }, body }),

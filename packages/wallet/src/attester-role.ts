@@ -55,7 +55,7 @@ export interface AttesterRole {
   readonly routes: readonly Route[]
 }
 
-/** For one hour, no longer, keys serve that their issuer can no longer take back. */
+/** How long keys serve while their issuer does not answer and so cannot take one back, in seconds. */
 const DEFAULT_STALE_SECONDS = 3600
 
 /**

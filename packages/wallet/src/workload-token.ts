@@ -66,13 +66,15 @@ export interface WorkloadIdentity {
   readonly claims: JsonObject
 }
 
+const DEFAULT_MAX_LIFETIME_SECONDS = 3600
+
 /** Verifies workload tokens of the configured issuers. */
 export interface WorkloadTokens {
   /**
    * Verifies one token, the cheap checks first: nothing is fetched for a token that could not count anyway.
    *
-   * @throws {VerificationError} A code of `ATTESTER_CHECKS`; `jws_malformed`, `jws_too_large`; `jwt_expired`, `jwt_not_yet_valid`,
-   *   `jwt_issued_in_future`, `jwt_time_malformed`.
+   * @throws {VerificationError} A code of `ATTESTER_CHECKS`; `jws_malformed`, `jws_too_large`; `jwt_expired`,
+   *   `jwt_not_yet_valid`, `jwt_issued_in_future`, `jwt_time_malformed`.
    */
   verify(text: string, now: NumericDate): Promise<WorkloadIdentity>
 }
@@ -162,8 +164,6 @@ function requireClaims(payload: JsonObject, issuer: WorkloadTokenIssuer, now: Nu
   }
   return sub
 }
-
-const DEFAULT_MAX_LIFETIME_SECONDS = 3600
 
 function requireAlgorithm({ header }: ParsedJws, { algorithms }: WorkloadTokenIssuer): void {
   const alg = member(header, 'alg')
