@@ -21,6 +21,7 @@ const alias = Object.fromEntries(
 /** Every fuzz target: a file beside this one, its function, and how many inputs a full run has. */
 const TARGETS = [
   { title: 'presentations', file: 'sd-jwt-fuzz.ts', run: 'fuzzPresentations', inputs: 1_000_000 },
+  { title: 'requests to a verifier', file: 'verifier-fuzz.ts', run: 'fuzzVerifier', inputs: 100_000 },
   { title: 'status list tokens', file: 'status-list-fuzz.ts', run: 'fuzzStatusListTokens', inputs: 100_000 },
 ]
 
