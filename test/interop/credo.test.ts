@@ -12,6 +12,11 @@ import { closeAll, closeAtEnd, ecPrivateJwk } from './world.js'
 
 afterAll(closeAll)
 
+function didJwk(privateJwk: Parameters<typeof ecPrivateJwk>[0]): string {
+  const { d: _d, ...publicJwk } = ecPrivateJwk(privateJwk)
+  return `did:jwk:${Buffer.from(JSON.stringify(publicJwk)).toString('base64url')}`
+}
+
 const CREDO_VCT = 'https://credo.example/types/agent-role'
 
 const issuer = closeAtEnd(
@@ -23,6 +28,12 @@ const api = closeAtEnd(
     issuer: issuer.credentialIssuer,
     anchors: issuer.signing.anchors,
   }),
+)
+const didApi = closeAtEnd(
+  await serveVerifier(
+    { vct: issuer.vct, issuer: issuer.credentialIssuer, anchors: issuer.signing.anchors },
+    { identity: ({ privateJwk }) => ({ clientId: `decentralized_identifier:${didJwk(privateJwk)}` }) },
+  ),
 )
 const credo = await createCredoAgent([
   issuer.signing.authority.pem,
@@ -94,35 +105,47 @@ describe('the holder of Credo-TS', () => {
   })
 })
 
-describe('the holder of Credo-TS at our verifier', () => {
-  test.each(
-    (['x509_hash', 'x509_san_dns'] as const).flatMap((prefix) =>
-      (['direct_post.jwt', 'direct_post'] as const).map((mode) => [prefix, mode] as const),
-    ),
-  )('presents by %s, %s', async (clientIdPrefix, responseMode) => {
-    await holdRole()
-    const { requestUrl, transactionId } = await api.verifier.startTransaction({
-      query: roleQuery(issuer.vct),
-      clientIdPrefix,
-      responseMode,
-      crossDevice: true,
-    })
-    const resolved = await holder.resolveOpenId4VpAuthorizationRequest(requestUrl)
-    if (resolved.dcql === undefined) throw new Error('Credo found no query.')
-    const credentials = holder.selectCredentialsForDcqlRequest(resolved.dcql.queryResult)
-
-    const { authorizationRequestPayload } = resolved
-    const { serverResponse } = await holder.acceptOpenId4VpAuthorizationRequest({
-      authorizationRequestPayload,
-      dcql: { credentials },
-    })
-
-    expect(serverResponse?.status, api.lines.join('\n')).toBe(200)
-    expect(await api.verifier.redeemResult({ transactionId })).toMatchObject({
-      status: 'answered',
-      presentation: { credentials: [{ claims: { role: 'Manager', region: 'EU' } }] },
-    })
+/** Credo answers a request, as far as its holder takes part. */
+async function presentWithCredo(requestUrl: string) {
+  await holdRole()
+  const resolved = await holder.resolveOpenId4VpAuthorizationRequest(requestUrl)
+  if (resolved.dcql === undefined) throw new Error('Credo found no query.')
+  const credentials = holder.selectCredentialsForDcqlRequest(resolved.dcql.queryResult)
+  const { authorizationRequestPayload } = resolved
+  const { serverResponse } = await holder.acceptOpenId4VpAuthorizationRequest({
+    authorizationRequestPayload,
+    dcql: { credentials },
   })
+  return { resolved, status: serverResponse?.status }
+}
+
+// Of the prefixes that its holder knows: `origin` belongs to the browser's API, which is out of scope here.
+const CREDO_PREFIXES = ['x509_hash', 'x509_san_dns', 'redirect_uri', 'decentralized_identifier'] as const
+const CREDO_MODES = ['direct_post.jwt', 'direct_post'] as const
+
+describe('the holder of Credo-TS at our verifier', () => {
+  test.each(CREDO_PREFIXES.flatMap((prefix) => CREDO_MODES.map((mode) => [prefix, mode] as const)))(
+    'presents by %s, %s',
+    async (prefix, responseMode) => {
+      const [asking, prefixed] =
+        prefix === 'decentralized_identifier' ? [didApi, {}] : [api, { clientIdPrefix: prefix }]
+      const { requestUrl, transactionId } = await asking.verifier.startTransaction({
+        query: roleQuery(issuer.vct),
+        ...prefixed,
+        responseMode,
+        crossDevice: true,
+      })
+
+      const { status, resolved } = await presentWithCredo(requestUrl)
+
+      expect(status, asking.lines.join('\n')).toBe(200)
+      expect(resolved.verifier.clientIdPrefix).toBe(prefix)
+      expect(await asking.verifier.redeemResult({ transactionId })).toMatchObject({
+        status: 'answered',
+        presentation: { credentials: [{ claims: { role: 'Manager', region: 'EU' } }] },
+      })
+    },
+  )
 })
 
 /** Credo as an issuer: a fresh offer, with its Transaction Code. */

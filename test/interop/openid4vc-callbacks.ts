@@ -27,6 +27,7 @@ import {
   calculateJwkThumbprint,
   compactDecrypt,
   compactVerify,
+  decodeJwt,
   decodeProtectedHeader,
   exportJWK,
   generateKeyPair,
@@ -55,8 +56,11 @@ interface Ring {
   readonly held: Map<string, JWK>
 }
 
+/** Keys by Client Identifier, of clients that are registered or federated. */
+export type KnownKeys = ReadonlyMap<string, JWK>
+
 /** Makes the key ring of one peer, with the callbacks that use it. */
-export function createPeerKeys(fetch: typeof globalThis.fetch): PeerKeys {
+export function createPeerKeys(fetch: typeof globalThis.fetch, known: KnownKeys = new Map()): PeerKeys {
   const ring: Ring = { held: new Map() }
   return {
     async create() {
@@ -94,7 +98,7 @@ export function createPeerKeys(fetch: typeof globalThis.fetch): PeerKeys {
           .sign(await importJWK(jwk, signer.alg))
         return { jwt, signerJwk: publicHalf(jwk) }
       },
-      verifyJwt: (signer, { compact }) => verifyCompact(signer, compact),
+      verifyJwt: (signer, { compact }) => verifyCompact(signer, compact, known),
       encryptJwe: async (recipient, data) => {
         const { publicJwk, alg, enc } = recipient
         const kid = publicJwk.kid === undefined ? {} : { kid: publicJwk.kid }
@@ -138,14 +142,38 @@ async function heldKey(signer: JwtSigner, { held }: Ring): Promise<JWK> {
   return jwk
 }
 
+/** A key that is found by a name: in a did:jwk, in an attestation that comes along, or among those known before. */
+function namedKey(signer: JwtSigner, compact: string, known: KnownKeys): JWK | undefined {
+  const { payload, header } = { payload: decodeJwt(compact), header: decodeProtectedHeader(compact) }
+  if (signer.method === 'did') {
+    const encoded = /^did:jwk:([\w-]+)#0$/.exec(signer.didUrl)?.[1] ?? ''
+    return JSON.parse(Buffer.from(encoded, 'base64url').toString())
+  }
+  // Whether the attester is trusted is its host's business; these hosts trust the one there is.
+  if (typeof header['jwt'] === 'string') return attestedKey(header['jwt'])
+  return known.get(String(payload['client_id']))
+}
+
+function attestedKey(attestation: string): JWK | undefined {
+  const { cnf } = decodeJwt<{ cnf?: { jwk?: JWK } }>(attestation)
+  return cnf?.jwk
+}
+
 async function verifyCompact(
   signer: JwtSigner,
   compact: string,
+  known: KnownKeys,
 ): Promise<{ verified: true; signerJwk: Jwk } | { verified: false }> {
   try {
     if (signer.method === 'jwk') {
       await compactVerify(compact, await importJWK(publicHalf(signer.publicJwk), signer.alg))
       return { verified: true, signerJwk: signer.publicJwk }
+    }
+    if (signer.method === 'did' || signer.method === 'custom' || signer.method === 'federation') {
+      const named = namedKey(signer, compact, known)
+      if (named === undefined) return { verified: false }
+      await compactVerify(compact, await importJWK(publicHalf(named), signer.alg))
+      return { verified: true, signerJwk: publicHalf(named) }
     }
     if (signer.method !== 'x5c') return { verified: false }
     const pem = `-----BEGIN CERTIFICATE-----\n${signer.x5c[0]}\n-----END CERTIFICATE-----`

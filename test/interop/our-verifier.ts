@@ -47,15 +47,24 @@ export interface ServedVerifier {
   close(): Promise<void>
 }
 
+/** What may be different from the usual. */
+export interface ServeOptions extends Partial<VerifierOptions> {
+  readonly provider?: TrustAnchors
+  /** Asks as somebody else than its certificate says. `bare`: the signer has no certificate to show. */
+  readonly identity?: (signing: Certified) => Partial<VerifierOptions> & { readonly bare?: boolean }
+}
+
 /** Serves a verifier for the credentials of one issuer. */
 export async function serveVerifier(
   trust: CredentialTrust,
-  options: Partial<VerifierOptions> & { readonly provider?: TrustAnchors } = {},
+  options: ServeOptions = {},
 ): Promise<ServedVerifier> {
   const server = await createHttpsOrigin(tlsAuthority)
   const signing = await certify('Payroll API', { dnsNames: ['localhost'] })
   const { log, lines } = recordingLog()
-  const { provider, ...rest } = options
+  const { provider, identity, ...rest } = options
+  const { bare = false, ...asking } = identity?.(signing) ?? {}
+  const { x5c: _chain, ...withoutChain } = signing.signer
   const verifier = createVerifier(
     {
       origin: server.origin,
@@ -65,9 +74,10 @@ export async function serveVerifier(
         ? {}
         : { walletAttesters: [{ name: 'provider', anchors: provider, clients: 'any' as const }] }),
       ...rest,
+      ...asking,
     },
     {
-      signer: signing.signer,
+      signer: bare ? withoutChain : signing.signer,
       store: createMemoryStore({ clock: systemClock }),
       fetch: outboundFetch,
       clock: systemClock,
