@@ -19,7 +19,7 @@ import { certifyTls, createTlsAuthority } from '../support/https-origin.js'
 import { AGENT } from '../support/wallet-world.js'
 
 const OTHER = 'other-agent'
-const TOKENS = {
+const TOKENS: Readonly<Record<string, string>> = {
   [AGENT]: `token-of-${AGENT}-0123456789abcdef`,
   [OTHER]: `token-of-${OTHER}-0123456789abcdef`,
 }

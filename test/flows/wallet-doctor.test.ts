@@ -15,6 +15,7 @@ import { describeFindings } from '../../apps/cli/src/wallet-output.js'
 import { NOW } from '../support/clock.js'
 import { createDaemonWorld, type DaemonWorld } from '../support/daemon-world.js'
 import { createSeededRandom } from '../support/random.js'
+import { AGENT } from '../support/wallet-world.js'
 
 let world: DaemonWorld
 beforeAll(async () => {
@@ -70,6 +71,23 @@ describe('attache wallet doctor, on another day', () => {
     expect(await found('trust:issuer-ca.pem')).toMatchObject({ outcome: 'failed' })
     writeFileSync(file, chain)
     writeFileSync(anchors, list)
+  })
+
+  test('looks at the status list of what is held, and says when it is away', async () => {
+    const { operatorSocket } = world.daemon()
+    const client = createWalletClient(operatorSocket)
+    const statuses = async () => outcomes(await examineWallet(operatorSocket, client), `status:${AGENT}:`)
+    expect(await statuses()).toEqual([])
+    const { uri, txCode } = await world.bench.issuer.createOffer(
+      { agent: AGENT, by: 'value' },
+      world.bench.time.clock(),
+    )
+    expect(await client.receive({ agent: AGENT, offer: uri, txCode })).toMatchObject({ outcome: 'stored' })
+    expect(await statuses()).toEqual(['ok'])
+    world.serveIssuer(async () => new Response(null, { status: 503 }))
+    world.bench.time.advance(400)
+    expect(await statuses()).toEqual(['warning'])
+    world.serveIssuer()
   })
 
   test('names a changed configuration, a path too long, open folders and a server nobody reaches', async () => {

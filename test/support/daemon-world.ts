@@ -49,6 +49,8 @@ export interface DaemonWorld {
   agentFetch(agent?: string): typeof globalThis.fetch
   /** Puts something before the guarded API. */
   serveApi(before: (guarded: Handler) => Handler): void
+  /** Puts something in the place of the issuer, or the issuer back. */
+  serveIssuer(instead?: Handler): void
   restart(): Promise<void>
   close(): Promise<void>
 }
@@ -93,13 +95,14 @@ export async function createDaemonWorld(
     credentialIssuer,
     clientAuthentication: { method: 'attestation', attesters, challenges: true },
   })
-  issuerOrigin.serve(async (request) => {
+  const issuing: Handler = async (request) => {
     const { method, headers } = request
     return bench.send(
       request.url,
       method === 'GET' ? { headers } : { method, headers, body: await request.text() },
     )
-  })
+  }
+  issuerOrigin.serve(issuing)
 
   const vct = `${credentialIssuer}/types/agent-role/v1`
   const api = await certify('Payroll API', ['localhost'])
@@ -170,6 +173,7 @@ export async function createDaemonWorld(
     bench,
     seen,
     serveApi,
+    serveIssuer: (instead = issuing) => issuerOrigin.serve(instead),
     daemon: () => daemon,
     agentFetch: (agent = AGENT) => createAgentFetch({ socket: daemon.agentSockets.get(agent) ?? '', caFile }),
     async restart() {

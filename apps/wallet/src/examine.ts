@@ -33,6 +33,8 @@ export interface ExamineDeps {
   readonly milliseconds: () => number
   /** The machine's clock, which TLS goes by. */
   readonly machineMilliseconds: () => number
+  /** Looks at the status lists of what is held. */
+  readonly examineStatuses: () => Promise<readonly Finding[]>
 }
 
 /** Examines configuration, files, policy, and the clock of each trusted peer. */
@@ -55,6 +57,7 @@ export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
     ...(await examineWorkloadToken(configuration, files)),
     ...(await Promise.all(peersOf(configuration).map((peer) => examineClock(peer, deps)))),
     ...(await Promise.all(serversOf(configuration).map((peer) => examineServer(peer, deps)))),
+    ...(await deps.examineStatuses()),
   ]
 }
 

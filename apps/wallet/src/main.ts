@@ -7,6 +7,7 @@
 import { describeFailure } from '@attache/daemon'
 import { Command } from 'commander'
 import { attest, type RunningAttester } from './attest.js'
+import { initCommand } from './init-command.js'
 import { forbidDumps } from './no-dumps.js'
 import { type RunningWallet, serve } from './serve.js'
 
@@ -18,6 +19,11 @@ interface CommandOptions {
 const program = new Command('attache-wallet')
   .description('Holds the keys and role credentials of agents, and answers verifiers for them.')
   .version('0.1.0')
+  .addCommand(initCommand())
+  // Wrong arguments are the caller's mistake and have a status of their own.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+
+for (const command of program.commands) command.copyInheritedSettings(program)
 
 program
   .command('serve')

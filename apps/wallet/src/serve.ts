@@ -25,6 +25,7 @@ import { createConfiguredAttester } from './attestation.js'
 import { parseConfiguration, type WalletConfiguration } from './configuration.js'
 import { readConfiguredOffers } from './configured-offers.js'
 import { examine } from './examine.js'
+import { examineStatuses } from './examine-statuses.js'
 import { type Intake, openIntake } from './intake.js'
 import { readMasterKeys } from './master-keys.js'
 import { createOpened, type Opened } from './opened.js'
@@ -97,8 +98,15 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     const receiveOffers = readConfiguredOffers(configuration, { wallet, store, files, log })
     const ways = { ...world, files, log, clock, wallet, walletOver, openStore, callsOf, opened }
     const intake = await openIntake(configuration, ways)
-    const clocks = { milliseconds: () => clock() * 1000, machineMilliseconds: Date.now }
-    const examination = () => examine({ configPath: path, startedWith, fetch: world.fetch, ...clocks })
+    const examination = () =>
+      examine({
+        configPath: path,
+        startedWith,
+        fetch: world.fetch,
+        milliseconds: () => clock() * 1000,
+        machineMilliseconds: Date.now,
+        examineStatuses: () => examineStatuses([...places.agentSockets.keys()], { wallet, clock }),
+      })
     const places = await openSockets(
       { folder: runtimeFolder, wallet, intake, log, opened, startedAt: clock(), examine: examination },
       options,
