@@ -12,6 +12,7 @@ import {
   type Clock,
   createGuardedFetch,
   type Log,
+  type OutboundFetch,
   type Store,
   systemClock,
   systemRandom,
@@ -74,8 +75,9 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     random: systemRandom,
     credentialsFolder: process.env['CREDENTIALS_DIRECTORY'],
   })
+  const agents = options.agents.map(({ id }) => id)
   const runtimeFolder = files.path(configuration.runtimeFolder)
-  prepareRuntimeFolder(runtimeFolder, [OPERATOR_SOCKET, ...options.agents.map(({ id }) => id)])
+  prepareRuntimeFolder(runtimeFolder, [OPERATOR_SOCKET, ...agents])
 
   const opened = createOpened()
   try {
@@ -98,15 +100,7 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     const receiveOffers = readConfiguredOffers(configuration, { wallet, store, files, log })
     const ways = { ...world, files, log, clock, wallet, walletOver, openStore, callsOf, opened }
     const intake = await openIntake(configuration, ways)
-    const examination = () =>
-      examine({
-        configPath: path,
-        startedWith,
-        fetch: world.fetch,
-        milliseconds: () => clock() * 1000,
-        machineMilliseconds: Date.now,
-        examineStatuses: () => examineStatuses([...places.agentSockets.keys()], { wallet, clock }),
-      })
+    const examination = examinationOf({ path, startedWith, agents }, { fetch: world.fetch, wallet, clock })
     const places = await openSockets(
       { folder: runtimeFolder, wallet, intake, log, opened, startedAt: clock(), examine: examination },
       options,
@@ -120,6 +114,23 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     await opened.close()
     throw error
   }
+}
+
+/** The daemon's half of `attache wallet doctor`. */
+function examinationOf(
+  started: { readonly path: string; readonly startedWith: string; readonly agents: readonly string[] },
+  deps: { readonly fetch: OutboundFetch; readonly wallet: Wallet; readonly clock: Clock },
+): () => Promise<readonly Finding[]> {
+  const { path: configPath, startedWith, agents } = started
+  return () =>
+    examine({
+      configPath,
+      startedWith,
+      fetch: deps.fetch,
+      milliseconds: () => deps.clock() * 1000,
+      machineMilliseconds: Date.now,
+      examineStatuses: () => examineStatuses(agents, deps),
+    })
 }
 
 // An issuer that is slow or away keeps no agent waiting for its socket.
