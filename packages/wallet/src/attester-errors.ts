@@ -37,6 +37,7 @@ export const ATTESTER_CHECKS = {
   challenge_used: 'The challenge was used before.',
   workload_token_type: 'The workload token has the type of another kind of token.',
   workload_token_issuer: 'The workload token comes from an issuer that is not configured.',
+  workload_token_bound: 'The workload token is bound to a key by cnf, and it is not checked here.',
   workload_token_audience: 'The workload token is not for this attester alone.',
   workload_token_claims: 'The workload token lacks sub, iat or exp.',
   workload_token_life: 'The workload token lives longer than is accepted from its issuer.',

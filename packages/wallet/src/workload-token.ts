@@ -107,6 +107,8 @@ export function createWorkloadTokens(
       if (known === undefined) throw failedCheck('workload_token_issuer')
       const { issuer, keys } = known
       const typ = acceptedType(jws)
+      // Whoever made it wants its key to be shown with it, and nothing here would look at that key.
+      if (Object.hasOwn(jws.payload, 'cnf')) throw failedCheck('workload_token_bound')
       requireAudience(jws.payload, issuer)
       const subject = requireClaims(jws.payload, issuer, now)
       requireAlgorithm(jws, issuer)
