@@ -121,7 +121,9 @@ describe('a high-assurance code flow with a person in a browser', () => {
     await withPage(async (page) => {
       await page.goto(url)
       await signIn(page, 'wrong horse battery')
-      await page.locator('#sign-in-failed[role=alert]').waitFor()
+      // The alert has the focus: a screen reader says it, and Tab goes on from there.
+      await page.locator('#sign-in-failed[role=alert]:focus').waitFor()
+      await page.keyboard.press('Tab')
       await signIn(page)
       await page.locator('#consent-form').waitFor()
       expect(page.url()).toBe(`${company.credentialIssuer}/authorize/sign-in`)
@@ -148,7 +150,7 @@ describe('a high-assurance code flow with a person in a browser', () => {
 
   test('on a phone nothing is wider than the screen, and every control has its label', async () => {
     const url = await startedLogin()
-    const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
+    const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }
     await withPage(async (page) => {
       await page.goto(url)
       expect(await page.getByLabel('Name').getAttribute('id')).toBe('username')
@@ -157,7 +159,7 @@ describe('a high-assurance code flow with a person in a browser', () => {
 
       await signIn(page)
       await page.locator('#consent-form').waitFor()
-      expect(await page.getByLabel('Agent').getAttribute('id')).toBe('agent')
+      expect(await page.getByLabel('Agent', { exact: true }).getAttribute('id')).toBe('agent')
       expect(await page.getByRole('button', { name: 'Approve' }).getAttribute('id')).toBe('approve')
       expect(await page.getByRole('button', { name: 'Deny' }).getAttribute('id')).toBe('deny')
       await expectFitting(page)
@@ -173,12 +175,13 @@ describe('a high-assurance code flow with a person in a browser', () => {
 
 /** The page is as wide as the screen, and each control that is filled in has a label and room for a finger. */
 async function expectFitting(page: Page): Promise<void> {
-  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
   const unlabelled = `[...document.querySelectorAll('input:not([type=hidden]), select')]
     .filter((control) => control.labels.length === 0).map((control) => control.id)`
   expect(await page.evaluate(unlabelled)).toEqual([])
   const small = `[...document.querySelectorAll('input:not([type=hidden]), select, button')]
-    .filter((control) => control.getBoundingClientRect().height < 24).map((control) => control.id)`
+    .filter((control) => { const { width, height } = control.getBoundingClientRect(); return width < 44 || height < 44 })
+    .map((control) => control.id)`
   expect(await page.evaluate(small)).toEqual([])
   expect(await page.locator('html').getAttribute('lang')).toBe('en')
   expect(await page.locator('h1').count()).toBe(1)

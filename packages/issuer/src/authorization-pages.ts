@@ -1,14 +1,17 @@
 /**
  * The pages of the authorization code flow: sign-in, consent, error.
  *
- * Owns the HTML: plain forms without scripts, labelled for screen readers, with stable element ids, and the
- * header fields that keep a page out of frames and caches. Everything from outside is escaped.
+ * Owns the HTML: plain forms without scripts, labelled for screen readers, with stable element ids (they are in
+ * the README), and the header fields that keep a page out of frames and caches. Everything from outside is
+ * escaped. What went wrong has the focus when its page opens, so that a screen reader says it first.
  *
  * Source: OpenID4VCI 1.0, section 15.1; FAPI 2.0 Security Profile, sections 5.2.3 and 5.3.2.2; RFC 9700,
- * section 4.16.
+ * section 4.16; WCAG 2.2, criteria 2.4.2, 2.5.5, 3.3.1 and 4.1.2.
  *
  * @module
  */
+import { utf8 } from '@attache/core'
+import { sha256 } from '@attache/keys'
 
 /** What the sign-in page needs. */
 export interface SignInPage {
@@ -34,15 +37,14 @@ export interface ConsentPage {
 
 /** The sign-in page. */
 export function signInPage(page: SignInPage): string {
-  const failed = page.failed
-    ? '<p id="sign-in-failed" role="alert">Name and password do not fit. Try again.</p>'
-    : ''
+  const failed = page.failed ? alert('sign-in-failed', 'Name and password do not fit. Try again.') : ''
+  const wrong = page.failed ? ' aria-invalid="true" aria-describedby="sign-in-failed"' : ''
   return document(
-    'Sign in',
+    { heading: 'Sign in', title: page.failed ? 'Error: Sign in' : 'Sign in' },
     `${failed}<form id="sign-in-form" method="post" action="${escapeHtml(page.action)}">
 <input type="hidden" name="interaction" value="${escapeHtml(page.interaction)}">
-<p><label for="username">Name</label><br><input id="username" name="username" autocomplete="username" required autofocus></p>
-<p><label for="password">Password</label><br><input id="password" name="password" type="password" autocomplete="current-password" required></p>
+<p><label for="username">Name</label><br><input id="username" name="username" autocomplete="username" required${wrong}${page.failed ? '' : ' autofocus'}></p>
+<p><label for="password">Password</label><br><input id="password" name="password" type="password" autocomplete="current-password" required${wrong}></p>
 <p><button id="sign-in" type="submit">Sign in</button></p>
 </form>`,
   )
@@ -51,16 +53,16 @@ export function signInPage(page: SignInPage): string {
 /** The consent page: who asks, for what, about which agent. */
 export function consentPage(page: ConsentPage): string {
   const credentials = page.credentials.map(
-    ({ name, description, claims }) =>
-      `<h2>${escapeHtml(name)}</h2>${description === undefined ? '' : `<p>${escapeHtml(description)}</p>`}<ul class="claims">${claims
+    ({ name, description, claims }, at) =>
+      `<section aria-labelledby="credential-${at + 1}"><h2 id="credential-${at + 1}">${escapeHtml(name)}</h2>${description === undefined ? '' : `<p>${escapeHtml(description)}</p>`}<ul class="claims">${claims
         .map((claim) => `<li>${escapeHtml(claim)}</li>`)
-        .join('')}</ul>`,
+        .join('')}</ul></section>`,
   )
   const agents = page.agents.map(
     (agent) => `<option value="${escapeHtml(agent)}">${escapeHtml(agent)}</option>`,
   )
   return document(
-    'Issue a credential?',
+    { heading: 'Issue a credential?' },
     `<p>You are signed in as <strong id="person">${escapeHtml(page.person)}</strong>.</p>
 <p>The wallet <strong id="client">${escapeHtml(page.clientId)}</strong> asks for this credential, to act in the role it states:</p>
 ${credentials.join('')}
@@ -76,9 +78,14 @@ ${credentials.join('')}
 /** The page for a request that leads nowhere: nobody is redirected. */
 export function errorPage(error: { readonly code: string; readonly message: string }): string {
   return document(
-    'This request cannot go on',
-    `<p id="authorization-error" role="alert" data-error="${escapeHtml(error.code)}">${escapeHtml(error.message)}</p>`,
+    { heading: 'This request cannot go on' },
+    alert('authorization-error', error.message, ` data-error="${escapeHtml(error.code)}"`),
   )
+}
+
+// The focus goes here without a script, and on by Tab to the first field.
+function alert(id: string, message: string, more = ''): string {
+  return `<p id="${id}" role="alert" tabindex="-1" autofocus${more}>${escapeHtml(message)}</p>`
 }
 
 /**
@@ -97,7 +104,7 @@ export function pageResponse(
     headers: {
       ...PAGE_HEADERS,
       'Content-Type': 'text/html; charset=utf-8',
-      'Content-Security-Policy': `default-src 'none'; style-src 'unsafe-inline'; form-action 'self'${target}; frame-ancestors 'none'; base-uri 'none'`,
+      'Content-Security-Policy': `default-src 'none'; style-src '${STYLE_HASH}'; form-action 'self'${target}; frame-ancestors 'none'; base-uri 'none'`,
       ...(options.cookie === undefined ? {} : { 'Set-Cookie': options.cookie }),
     },
   })
@@ -112,11 +119,21 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'Referrer-Policy': 'no-referrer',
 }
 
-function document(title: string, body: string): string {
+// Controls of 44 pixels and more: room for a finger. A long name breaks rather than widening the page.
+const STYLE =
+  ':root{color-scheme:light dark}' +
+  'body{overflow-wrap:anywhere;font:1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem}' +
+  'button,input,select{font:inherit;padding:.5rem .75rem;min-height:2.75rem;min-width:2.75rem;max-width:100%;box-sizing:border-box}' +
+  'input,select{width:100%}button{margin:0 .5rem .5rem 0}'
+// Names this one style sheet, so that no other one, and no style attribute, has any effect.
+const STYLE_HASH = `sha256-${Buffer.from(sha256(utf8(STYLE))).toString('base64')}`
+
+function document(page: { readonly heading: string; readonly title?: string }, body: string): string {
+  const { heading, title = heading } = page
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title><style>body{overflow-wrap:anywhere;font:1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem}button,input,select{font:inherit;padding:.5rem;max-width:100%;box-sizing:border-box}</style></head>
-<body><main><h1>${escapeHtml(title)}</h1>${body}</main></body></html>`
+<title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
+<body><main><h1>${escapeHtml(heading)}</h1>${body}</main></body></html>`
 }
 
 function escapeHtml(text: string): string {
