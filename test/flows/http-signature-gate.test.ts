@@ -75,12 +75,7 @@ async function signedCall(options: Options = {}): Promise<RequestWithBody & { re
   return { ...message, headers: [...message.headers, ...Object.entries(fields)] }
 }
 
-function requestOf({
-  method,
-  url,
-  headers,
-  body,
-}: RequestWithBody & { readonly body?: Uint8Array }): Request {
+function requestOf({ method, url, headers, body }: RequestWithBody): Request {
   const sent = new Headers(headers.map(([name, value]): [string, string] => [name, value]))
   const bytes = body instanceof Uint8Array ? { body: new Uint8Array(body) } : {}
   return new Request(url, { method, headers: sent, ...bytes })

@@ -1,11 +1,13 @@
 /**
- * Which IP addresses are internal: not to be reached because a message pointed there.
+ * Which IP addresses are internal: not to be reached because a message pointed there; and lists of addresses that a
+ * configuration names.
  *
  * Source: IANA special-purpose address registries (RFC 6890); SD-JWT VC, section 7.1.
  *
  * @module
  */
 import { BlockList, isIP } from 'node:net'
+import { configurationError } from './errors.js'
 
 const INTERNAL: readonly (readonly [network: string, prefix: number, family: 'ipv4' | 'ipv6'])[] = [
   ['0.0.0.0', 8, 'ipv4'],
@@ -54,4 +56,38 @@ export function isInternalAddress(address: string): boolean {
   const family = isIP(address)
   if (family === 0) return true
   return family === 4 ? internal.ipv4.check(address, 'ipv4') : internal.ipv6.check(address, 'ipv6')
+}
+
+/**
+ * Makes a list of addresses and networks that a configuration names, for example proxies that are trusted.
+ *
+ * @param entries Each an address, or a network as `10.0.0.0/8`.
+ * @returns Tells whether an address is on the list; an IPv4 address mapped into IPv6 counts as what it is.
+ * @throws {TypeError} `address_malformed`: an entry is neither.
+ */
+export function createAddressList(entries: readonly string[]): (address: string | undefined) => boolean {
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
+  for (const entry of entries) {
+    const [address = '', prefix, ...rest] = entry.split('/')
+    const family = familyOf(address)
+    const length = prefix === undefined ? undefined : Number(prefix)
+    const most = family === 'ipv4' ? 32 : 128
+    const fits = length === undefined || (/^\d{1,3}$/.test(prefix ?? '') && length <= most)
+    if (family === undefined || !fits || rest.length > 0) {
+      throw configurationError('address_malformed', 'Write an IP address, or a network as 10.0.0.0/8.')
+    }
+    if (length === undefined) lists[family].addAddress(address, family)
+    else lists[family].addSubnet(address, length, family)
+  }
+  return (text) => {
+    const address = text?.replace(/^::ffff:(?=\d+\.)/i, '') ?? ''
+    const family = familyOf(address)
+    return family !== undefined && lists[family].check(address, family)
+  }
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {
+  const family = isIP(address)
+  if (family === 0) return undefined
+  return family === 4 ? 'ipv4' : 'ipv6'
 }

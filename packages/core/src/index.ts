@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { isInternalAddress } from './addresses.js'
+export { createAddressList, isInternalAddress } from './addresses.js'
 export { decodeBase64url, decodeUtf8, encodeBase64url, equalText, isBase64url, utf8 } from './bytes.js'
 export type { ClaimsPath, ClaimsPathElement } from './claims-path.js'
 export { parseClaimsPath, selectByPath } from './claims-path.js'

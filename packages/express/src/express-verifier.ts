@@ -5,6 +5,7 @@
  */
 import {
   configurationError,
+  createAddressList,
   createGuardedFetch,
   type JsonObject,
   SILENT_LOG,
@@ -24,6 +25,7 @@ import type { RequestHandler } from 'express'
 import type { Guard } from './presented-request.js'
 import { type GuardOptions, guard } from './require-presentation.js'
 import { createRouter } from './router.js'
+import type { ConnectionOptions } from './web-request.js'
 
 /** A verifier whose routes and gates are Express handlers. */
 export interface ExpressVerifier
@@ -38,6 +40,11 @@ export interface ExpressVerifier
 export interface ExpressVerifierOptions extends VerifierOptions, Pick<GuardOptions, 'pathPrefix'> {
   /** For a server that ends TLS itself, with `requestCert`: tokens are bound to its clients' certificates. @default false */
   readonly tlsClientCertificates?: boolean
+  /**
+   * Who may send the field of `clientCertificate`: addresses, or networks as `10.1.0.0/16`, of the proxies right before
+   * this server. What anybody else sends under that name is dropped. Must be given with `clientCertificate`.
+   */
+  readonly trustedProxies?: readonly string[]
 }
 
 const CERTIFICATE_FIELD = 'Client-Cert'
@@ -48,7 +55,8 @@ const CERTIFICATE_FIELD = 'Client-Cert'
  * @param options.pathPrefix For guards behind a proxy that takes a path away. The verifier's own routes lie at the
  *   root of the origin all the same: let the proxy pass `/.well-known/oauth-…` and the endpoints' path unchanged.
  * @param deps `signer` and `store`; clock, randomness, log and guarded fetch are the system's unless given.
- * @throws {TypeError} `path_prefix`, or as `createVerifier`.
+ * @throws {TypeError} `path_prefix`; `trusted_proxies`: a certificate is read from a field, and nobody is said to be
+ *   the proxy that writes it, or the server ends TLS itself; `address_malformed`; or as `createVerifier`.
  */
 export function createExpressVerifier(
   options: ExpressVerifierOptions,
@@ -59,8 +67,8 @@ export function createExpressVerifier(
     throw configurationError('path_prefix', 'The pathPrefix starts with a slash and does not end with one.')
   }
   const system = { clock: systemClock, random: systemRandom, log: SILENT_LOG }
+  const connection = certificatesOf(options)
   const direct = options.tlsClientCertificates === true
-  const connection = direct ? { clientCertificateField: CERTIFICATE_FIELD } : {}
   // Towards the verifier this host is the trusted proxy of its own connections.
   const source = direct ? { clientCertificate: { from: 'proxy' as const, header: CERTIFICATE_FIELD } } : {}
   const verifier = createVerifier(
@@ -79,5 +87,27 @@ export function createExpressVerifier(
     redeemResult: verifier.redeemResult,
     explain: verifier.explain,
     reloadTrust: verifier.reloadTrust,
+  }
+}
+
+// Where certificates come from: of this server's own connections, or of the proxies it was told.
+function certificatesOf(options: ExpressVerifierOptions): ConnectionOptions {
+  const { clientCertificate, trustedProxies = [], tlsClientCertificates = false } = options
+  if ((clientCertificate !== undefined) !== trustedProxies.length > 0) {
+    throw configurationError(
+      'trusted_proxies',
+      'Name the proxies that write the field of clientCertificate in trustedProxies, or leave out both.',
+    )
+  }
+  if (tlsClientCertificates && clientCertificate !== undefined) {
+    throw configurationError(
+      'trusted_proxies',
+      'Certificates come from this connection or from a proxy, never from both.',
+    )
+  }
+  if (tlsClientCertificates) return { clientCertificateField: CERTIFICATE_FIELD }
+  if (clientCertificate === undefined) return {}
+  return {
+    proxyCertificate: { field: clientCertificate.header, isProxy: createAddressList(trustedProxies) },
   }
 }

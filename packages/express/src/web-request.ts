@@ -7,6 +7,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { hasBody, keptBody } from './kept-body.js'
 
 // Nobody below looks at it: the public origin comes from the verifier's configuration.
 const ANY_ORIGIN = 'https://origin.invalid'
@@ -18,14 +19,21 @@ export interface ConnectionOptions {
    * under that name is dropped. For servers with `requestCert`. @default none
    */
   readonly clientCertificateField?: string | undefined
+  /**
+   * Field in which a proxy names the client certificate, and which peers are that proxy: what anybody else sends under
+   * that name is dropped. @default none
+   */
+  readonly proxyCertificate?:
+    | { readonly field: string; readonly isProxy: (address: string | undefined) => boolean }
+    | undefined
 }
 
 /** How a message becomes a request. */
 export interface WebRequestOptions extends ConnectionOptions {
   /** The request target as it was sent. */
   readonly target: string
-  /** Whether the body is handed on; a guard leaves it to its route. */
-  readonly body: boolean
+  /** Whether the body is handed on; a guard leaves it to its route, or reads it and puts it back. */
+  readonly body: boolean | 'kept'
 }
 
 /**
@@ -44,8 +52,15 @@ export function webRequest(message: IncomingMessage, options: WebRequestOptions)
     headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
   }
   nameCertificate(headers, message, options)
+  const { proxyCertificate: proxy } = options
+  if (proxy !== undefined && !proxy.isProxy(message.socket.remoteAddress)) headers.delete(proxy.field)
   if (!options.body || method === 'GET' || method === 'HEAD') return new Request(url, { method, headers })
-  return new Request(url, { method, headers, ...streamed(message) })
+  if (options.body !== 'kept') return new Request(url, { method, headers, ...streamed(message) })
+  return new Request(url, {
+    method,
+    headers,
+    ...(hasBody(message) ? { body: keptBody(message), duplex: 'half' as const } : {}),
+  })
 }
 
 // Source: RFC 9440, sections 2.2 and 3.
@@ -65,13 +80,18 @@ function nameCertificate(
 // Pulled as it is read, so that a body over its limit is never taken in whole.
 function streamed(message: IncomingMessage) {
   const chunks = message[Symbol.asyncIterator]()
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await chunks.next()
-      if (next.done === true) controller.close()
-      else controller.enqueue(new Uint8Array(next.value))
+  // Nothing ahead of time: a body that is refused by its announced length is not begun.
+  const strategy = { highWaterMark: 0 }
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await chunks.next()
+        if (next.done === true) controller.close()
+        else controller.enqueue(new Uint8Array(next.value))
+      },
     },
-  })
+    strategy,
+  )
   return { body, duplex: 'half' as const }
 }
 
@@ -87,6 +107,7 @@ export async function sendWebResponse(from: Response, to: ServerResponse): Promi
   })
   const isStream = from.headers.get('Content-Type')?.startsWith('text/event-stream') === true
   if (isStream && from.body !== null) return sendEvents(from.body.getReader(), to)
+  if (to.req.readableDidRead && !to.req.complete) discardRest(to.req)
   to.end(Buffer.from(await from.arrayBuffer()))
 }
 
@@ -106,4 +127,11 @@ async function sendEvents(
     if (!to.write(value)) await Promise.race([gone, new Promise((resolve) => to.once('drain', resolve))])
   }
   to.end()
+}
+
+// As Node does with a body that nobody began to read; else the sender would wait for somebody to take the rest.
+function discardRest(message: IncomingMessage): void {
+  message.removeAllListeners('readable')
+  // Node notices in the next tick that nobody listens any more.
+  process.nextTick(() => message.resume())
 }
