@@ -263,7 +263,7 @@ describe('the first request', () => {
 })
 
 describe('the presentation', () => {
-  test('comes with a session of its own client, key and time [IA-AS-10]', async () => {
+  test('comes with a session of its own client, key and time [IA-AS-10]', { timeout: 120_000 }, async () => {
     const world = guarded()
     const begun = await beginChallenge(world, wallet)
     expect(decodeBase64url(begun.authSession.split('.')[1] ?? '')?.length).toBeGreaterThanOrEqual(32)
