@@ -96,7 +96,8 @@ export async function createAttesterWorld(
         const { method } = request
         const headers = { 'content-type': request.headers.get('content-type') ?? '' }
         const body = method === 'POST' ? { body: await request.text() } : {}
-        return fetch(`https://localhost:${port}${pathname}`, { method, headers, ...body })
+        // As patient as who asks: a proxy is not what is tested.
+        return fetch(`https://localhost:${port}${pathname}`, { method, headers, timeoutMs: 20_000, ...body })
       }),
     async mount(claims = {}) {
       const place = { issuer: cluster.issuer, audience: attester }
