@@ -176,6 +176,8 @@ export function createWorld(
     lines,
     status,
     revoke: (idx = 7) => writeStatus(list, idx, 1),
+    /** 0 VALID, 1 INVALID, 2 SUSPENDED, 3 of the issuer's own meaning. */
+    setStatus: (value: number, idx = 7) => writeStatus(list, idx, value),
     send: answerWith(verifier.routes),
   }
 }
