@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { callSocket, RECEIVE_PATH, STATUS_PATH, tokenPathOf } from '@attache/agent'
+import { callSocket, METRICS_PATH, RECEIVE_PATH, STATUS_PATH, tokenPathOf } from '@attache/agent'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDaemonWorld, type DaemonWorld } from '../support/daemon-world.js'
 import { AGENT } from '../support/wallet-world.js'
@@ -35,6 +35,15 @@ describe('the wallet daemon over sockets and https', () => {
     })
     expect(answer.status).toBe(200)
     expect(await answer.json()).toEqual({ done: true })
+  })
+
+  test('shows the operator, and no agent, what it counted', async () => {
+    const { value } = await ask(METRICS_PATH)
+    expect(value).toMatchObject({ text: expect.stringContaining('code="stored"} 1') })
+    expect((await ask('/metrics')).status).toBe(200)
+    const socketPath = world.daemon().agentSockets.get(AGENT) ?? ''
+    for (const path of ['/metrics', METRICS_PATH])
+      expect((await callSocket({ socketPath, method: 'GET', path })).status).toBe(404)
   })
 
   test('keeps credential and token over a restart', async () => {

@@ -15,6 +15,7 @@ import {
   type LogFields,
   type NumericDate,
   type OutboundFetch,
+  type Telemetry,
 } from '@attache/core'
 import {
   createEnvelope,
@@ -117,6 +118,7 @@ export interface ScriptedOptions {
   readonly attester?: (provider: Certified) => Attester
   readonly tamper?: (fetch: OutboundFetch) => OutboundFetch
   readonly pdp?: Pdp
+  readonly telemetry?: Telemetry
   readonly requestKeys?: readonly DecryptionKey[]
 }
 
@@ -253,6 +255,7 @@ function createScriptedWallet(parts: Parts, options: ScriptedOptions): Wallet {
       envelope: createEnvelope([{ id: 'm1', key: new Uint8Array(32).fill(7) }], { random }),
       fetch: options.tamper?.(network.fetch) ?? network.fetch,
       pdp: options.pdp ?? createRulePdp([]),
+      ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
       ...(options.requestKeys === undefined ? {} : { requestKeys: options.requestKeys }),
       attester:
         options.attester?.(provider) ??

@@ -13,6 +13,7 @@ import {
   type Finding,
   INBOX_PATH,
   KILL_SWITCH_PATH,
+  METRICS_PATH,
   PRESENT_PATH,
   RECEIVE_PATH,
   REQUEST_PATH,
@@ -27,6 +28,7 @@ import {
   type Presented,
   parseExplanations,
   parseFindings,
+  parseMetrics,
   parsePresented,
   parseReceived,
   parseStatus,
@@ -50,6 +52,8 @@ export interface WalletClient {
     languages?: readonly string[] | undefined
   }): Promise<Status>
   examine(): Promise<readonly Finding[]>
+  /** Prometheus exposition format. */
+  metrics(): Promise<string>
   explain(request: {
     agent?: string | undefined
     reference?: string | undefined
@@ -94,6 +98,7 @@ export function createWalletClient(socketPath: string): WalletClient {
         full.push(...parseStatus(await ask(STATUS_PATH, { ...request, agent })).agents)
       return { agents: full }
     },
+    metrics: async () => parseMetrics(await ask(METRICS_PATH)),
     examine: async () => parseFindings(await ask(DOCTOR_PATH)),
     explain: async (request) => parseExplanations(await ask(EXPLAIN_PATH, request)),
     setStopped: async (agent, stopped) => {

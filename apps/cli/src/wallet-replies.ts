@@ -135,6 +135,11 @@ export function parseExplanations(value: unknown): readonly Decision[] {
 }
 
 /** @throws {TypeError} `wallet_reply_malformed` */
+export function parseMetrics(value: unknown): string {
+  return parseReply(z.looseObject({ text: z.string() }), value).text
+}
+
+/** @throws {TypeError} `wallet_reply_malformed` */
 export function parseFindings(value: unknown): readonly Finding[] {
   const finding = z.looseObject({
     check: z.string(),

@@ -10,6 +10,8 @@ import {
   type Finding,
   HEALTH_PATH,
   KILL_SWITCH_PATH,
+  METRICS_PATH,
+  type MetricsReply,
   PRESENT_PATH,
   parseCallbackRequest,
   parseCredentialsRequest,
@@ -31,6 +33,8 @@ import { type StatusFacts, statusCalls } from './status-calls.js'
 export interface OperatorFacts extends StatusFacts {
   /** The ways in that are configured. */
   readonly intake: Pick<Intake, 'inbox' | 'visits'>
+  /** What was counted and measured, in the Prometheus exposition format. */
+  readonly metrics: () => Promise<string>
   /** Examines configuration, files and peers. */
   readonly examine: () => Promise<readonly Finding[]>
 }
@@ -60,6 +64,11 @@ export function operatorCalls(facts: OperatorFacts, wallet: Wallet): Calls {
     },
     [`GET ${HEALTH_PATH}`]: async () => ({ status: 200, body: { protocol: SOCKET_PROTOCOL } }),
     ...statusCalls(facts, wallet),
+    'GET /metrics': async () => ({ status: 200, text: await facts.metrics() }),
+    [`GET ${METRICS_PATH}`]: async () => {
+      const reply: MetricsReply = { text: await facts.metrics() }
+      return { status: 200, body: reply }
+    },
     [`GET ${DOCTOR_PATH}`]: async () => ({ status: 200, body: { findings: await facts.examine() } }),
     [`POST ${RECEIVE_PATH}`]: (body) => {
       const request = parseReceiveRequest(body)

@@ -41,6 +41,7 @@ import {
   type SocketPlace,
 } from './runtime-folder.js'
 import { type Calls, type SocketServer, serveSocket } from './socket-server.js'
+import { createTelemetry } from './telemetry.js'
 import { requestKeys, walletOptions } from './wallet-options.js'
 
 /** A daemon that is up. */
@@ -85,11 +86,13 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     const store = await openStore(files.path(configuration.dataFolder))
     opened.push(() => store.close())
     const world = worldOf(configuration, files)
+    const { telemetry, metrics } = createTelemetry()
     const shared = {
       ...world,
       ...requestKeys(configuration, files),
       clock,
       log,
+      telemetry,
       pdp,
       envelope: createEnvelope(masterKeys, { random: systemRandom }),
       attester: createConfiguredAttester(configuration, { files, fetch: world.fetch }),
@@ -102,7 +105,16 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     const intake = await openIntake(configuration, ways)
     const examination = examinationOf({ path, startedWith, agents }, { fetch: world.fetch, wallet, clock })
     const places = await openSockets(
-      { folder: runtimeFolder, wallet, intake, log, opened, startedAt: clock(), examine: examination },
+      {
+        folder: runtimeFolder,
+        wallet,
+        intake,
+        log,
+        opened,
+        startedAt: clock(),
+        examine: examination,
+        metrics,
+      },
       options,
     )
     const seconds = configuration.maintenanceSeconds
@@ -156,6 +168,7 @@ async function openSockets(
     readonly opened: Opened
     readonly startedAt: number
     readonly examine: () => Promise<readonly Finding[]>
+    readonly metrics: () => Promise<string>
   },
   options: WalletOptions,
 ): Promise<Pick<RunningWallet, 'operatorSocket' | 'agentSockets'>> {
@@ -169,8 +182,8 @@ async function openSockets(
   }
   const agentSockets = new Map<string, string>()
   for (const { id } of options.agents) agentSockets.set(id, await open(id, () => agentCalls(id, wallet)))
-  const { startedAt, intake, examine: examination } = parts
-  const facts = { agents: agentSockets, startedAt, intake, examine: examination }
+  const { startedAt, intake, metrics, examine: examination } = parts
+  const facts = { agents: agentSockets, startedAt, intake, metrics, examine: examination }
   // Last: whoever finds the operator's socket finds everything open.
   const operatorSocket = await open(OPERATOR_SOCKET, () => operatorCalls(facts, wallet))
   return { operatorSocket, agentSockets }

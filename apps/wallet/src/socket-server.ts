@@ -20,6 +20,8 @@ import type { SocketPlace } from './runtime-folder.js'
 /** What a call answers: a body, or the code of a refusal. */
 export type CallAnswer =
   | { readonly status: 200; readonly body: unknown }
+  /** For programs that read no JSON. */
+  | { readonly status: 200; readonly text: string }
   | { readonly status: 400 | 404; readonly error: string }
 
 /** One call: takes the parsed body, `undefined` where there was none. */
@@ -81,7 +83,7 @@ export function answerCalls(
         })
         return { status: 500, body: { error: 'server_error' } }
       })
-      .then(({ status, body }) => send(response, status, body))
+      .then((answered) => send(response, answered))
   }
 }
 
@@ -103,9 +105,13 @@ function listen(server: Server, path: string): Promise<void> {
   })
 }
 
+const TEXT = 'text/plain; version=0.0.4; charset=utf-8'
+
 interface Answer {
   readonly status: number
+  /** A value to be written as JSON, or with a type of its own a text. */
   readonly body: unknown
+  readonly contentType?: typeof TEXT
 }
 
 async function answer(request: IncomingMessage, find: FindDoor): Promise<Answer> {
@@ -125,6 +131,7 @@ async function answer(request: IncomingMessage, find: FindDoor): Promise<Answer>
   if (parsed === undefined) return { status: 400, body: { error: 'invalid_request' } }
 
   const outcome = await call(parsed.value)
+  if ('text' in outcome) return { status: 200, body: outcome.text, contentType: TEXT }
   return outcome.status === 200 ? outcome : { status: outcome.status, body: { error: outcome.error } }
 }
 
@@ -150,12 +157,12 @@ function parse(request: IncomingMessage, text: string): { readonly value: unknow
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
+function send(response: ServerResponse, { status, body, contentType }: Answer): void {
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': contentType ?? 'application/json',
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     connection: 'close',
   })
-  response.end(JSON.stringify(body))
+  response.end(contentType === undefined ? JSON.stringify(body) : String(body))
 }

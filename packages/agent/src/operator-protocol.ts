@@ -19,6 +19,8 @@ export const CALLBACK_PATH = '/v1/callback'
 export const PRESENT_PATH = '/v1/present'
 /** Where the state of all agents is read. */
 export const STATUS_PATH = '/v1/status'
+/** Where the daemon's metrics are read, as JSON around the text; `/metrics` answers with the text itself. */
+export const METRICS_PATH = '/v1/metrics'
 /** Where the daemon examines itself and the peers it is told to trust. */
 export const DOCTOR_PATH = '/v1/doctor'
 /** Where the wallet's decisions are read, newest first. */
@@ -151,6 +153,12 @@ export interface Explanation {
 /** Answer of `POST /v1/explain`. */
 export interface ExplainReply {
   readonly explanations: readonly Explanation[]
+}
+
+/** Answer of `GET /v1/metrics`. */
+export interface MetricsReply {
+  /** Prometheus exposition format. */
+  readonly text: string
 }
 
 /** Stops an agent, or releases it. */

@@ -46,6 +46,8 @@ export {
   serializeValue,
   storeKey,
 } from './store.js'
+export type { Telemetry, TelemetryLabels } from './telemetry.js'
+export { SILENT_TELEMETRY } from './telemetry.js'
 export type { Clock, NumericDate } from './time.js'
 export { systemClock } from './time.js'
 export { parseHttpsUrl, wellKnownUrl, withoutTrailingSlash } from './url.js'

@@ -17,6 +17,7 @@ import {
   type NumericDate,
   type Random,
   randomId,
+  type Telemetry,
 } from '@attache/core'
 import type { Vault } from './vault.js'
 
@@ -58,6 +59,7 @@ export function createExplanations(deps: {
   readonly vault: Vault
   readonly random: Random
   readonly log: Log
+  readonly telemetry: Telemetry
 }): Explanations {
   let recorded = 0
   return {
@@ -65,6 +67,7 @@ export function createExplanations(deps: {
       const reference = randomId(deps.random, 'req')
       recorded += 1
       const { agent, event, outcome, code } = decision
+      deps.telemetry.count('wallet.decisions', { event, outcome, code })
       // The log line and the journal entry carry the same reference.
       deps.log[outcome === 'granted' ? 'info' : 'warn'](`wallet.${event}`, {
         agent,

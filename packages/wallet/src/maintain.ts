@@ -8,9 +8,9 @@
  *
  * @module
  */
-import { type NumericDate, ProtocolError, VerificationError } from '@attache/core'
+import { type NumericDate, ProtocolError, type Telemetry, VerificationError } from '@attache/core'
 import { isDue, resumeIssuance } from './deferred-issuance.js'
-import type { Explanations } from './explanations.js'
+import type { Decision, Explanations } from './explanations.js'
 import type { CredentialCard } from './held-credential.js'
 import type { KillSwitch } from './kill-switch.js'
 import type { WalletAgent } from './options.js'
@@ -18,12 +18,14 @@ import { type OverviewDeps, refreshOverview } from './overview.js'
 import type { PendingIssuance } from './pending-issuance.js'
 import type { ReceiveDeps } from './redeem-token.js'
 import { backoffSeconds, isLow, renewalTime, renewCredential } from './renew-credential.js'
+import { type Holding, reportHoldings } from './report-holdings.js'
 
 /** What a round needs. */
 export interface MaintainDeps extends ReceiveDeps, OverviewDeps {
   readonly explanations: Explanations
   readonly killSwitch: KillSwitch
   readonly backoff: Backoff
+  readonly telemetry: Telemetry
 }
 
 /** Which items failed, how often, and when their turn comes again. */
@@ -48,8 +50,23 @@ export function createBackoff(): Backoff {
   }
 }
 
-/** One round for one agent. A stopped agent is left as it is. */
-export async function maintainAgent(
+/**
+ * One round for all agents. Where one agent's records cannot be read, its round ends there, and the others have
+ * theirs.
+ */
+export async function maintain(agents: readonly WalletAgent[], deps: MaintainDeps): Promise<void> {
+  for (const agent of agents) {
+    try {
+      await maintainAgent({ agent, now: deps.clock() }, deps)
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error
+      deps.log.error('wallet.agent_unreadable', { agent: agent.id, code: error.code })
+    }
+  }
+}
+
+// A stopped agent is left as it is.
+async function maintainAgent(
   facts: { readonly agent: WalletAgent; readonly now: NumericDate },
   deps: MaintainDeps,
 ): Promise<void> {
@@ -64,9 +81,11 @@ export async function maintainAgent(
     )
   }
   const underWay = await deps.pendings.list(agent.id)
+  const holdings: Holding[] = []
   for (const card of await deps.held.cards(agent.id)) {
-    if (underWay.some((pending) => bringsNew(pending, card))) continue
-    if (!(await isToBeRenewed({ agent, card, now }, deps))) continue
+    const holding = await lookUp({ agent, card, now }, deps)
+    holdings.push(holding)
+    if (!holding.isRenewalDue || underWay.some((pending) => bringsNew(pending, card))) continue
     const renew = async () => {
       const held = await deps.held.open(agent.id, card.id)
       // Where it is gone, another one took its place meanwhile.
@@ -76,6 +95,7 @@ export async function maintainAgent(
     await attempt({ ...facts, id: card.id, event: 'renew' }, renew, deps)
   }
   await refreshOverview({ agent: agent.id, now }, deps)
+  reportHoldings({ agent: agent.id, holdings, pending: underWay.length, now }, deps)
 }
 
 // A renewal that waits for its issuer is not started again.
@@ -87,18 +107,19 @@ function bringsNew(pending: PendingIssuance, card: CredentialCard): boolean {
   )
 }
 
-async function isToBeRenewed(
+async function lookUp(
   {
     agent,
     card,
     now,
   }: { readonly agent: WalletAgent; readonly card: CredentialCard; readonly now: NumericDate },
   deps: MaintainDeps,
-): Promise<boolean> {
-  if (card.state === 'revoked') return false
+): Promise<Holding> {
+  const copiesLeft = await deps.held.copiesLeft(agent.id, card)
   const time = renewalTime(card)
-  if (time !== undefined && time <= now) return true
-  return isLow(card, await deps.held.copiesLeft(agent.id, card))
+  const isRenewalDue =
+    card.state !== 'revoked' && ((time !== undefined && time <= now) || isLow(card, copiesLeft))
+  return { card, copiesLeft, isRenewalDue }
 }
 
 async function attempt(
@@ -113,22 +134,24 @@ async function attempt(
 ): Promise<void> {
   const { agent, now, id, event } = facts
   if (!deps.backoff.mayTry(id, now)) return
+  const ended = await deps.telemetry.operation(`wallet.${event}_alone`, { agent: agent.id }, async (note) => {
+    const settled = await settle(work)
+    const { outcome, code } = settled
+    note(outcome === 'granted' ? { outcome: code } : { outcome, code })
+    return settled
+  })
+  if (ended.outcome === 'granted') deps.backoff.succeeded(id)
+  else deps.backoff.failed(id, now)
+  await deps.explanations.record({ agent: agent.id, event, ...ended, facts: { item: id } }, now)
+}
+
+/** What an attempt ended with; a fault is no end and goes on its way. */
+async function settle(work: () => Promise<boolean>): Promise<Pick<Decision, 'outcome' | 'code' | 'message'>> {
   try {
-    const isDone = await work()
-    deps.backoff.succeeded(id)
-    const code = isDone ? 'done' : 'pending'
-    const message = isDone ? 'Done without a person.' : 'The issuer is asked again later.'
-    await deps.explanations.record(
-      { agent: agent.id, event, outcome: 'granted', code, message, facts: { item: id } },
-      now,
-    )
+    if (await work()) return { outcome: 'granted', code: 'done', message: 'Done without a person.' }
+    return { outcome: 'granted', code: 'pending', message: 'The issuer is asked again later.' }
   } catch (error) {
     if (!(error instanceof VerificationError) && !(error instanceof ProtocolError)) throw error
-    deps.backoff.failed(id, now)
-    const { code, message } = error
-    await deps.explanations.record(
-      { agent: agent.id, event, outcome: 'refused', code, message, facts: { item: id } },
-      now,
-    )
+    return { outcome: 'refused', code: error.code, message: error.message }
   }
 }

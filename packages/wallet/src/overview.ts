@@ -59,7 +59,7 @@ export async function overviewOf(
         vct: card.vct,
         ...(name === undefined ? {} : { name }),
         issuer: card.credentialIssuer,
-        state: stateOf(card, now),
+        state: shownState(card, now),
         hasStatusList: card.hasStatus,
         ...(lookedAt === undefined ? {} : { lookedAt }),
         copiesLeft: await deps.held.copiesLeft(agent, card),
@@ -90,7 +90,11 @@ function typeOf({ vct, vctIntegrity }: CredentialCard): TypeReference {
   return { vct, ...(vctIntegrity === undefined ? {} : { integrity: vctIntegrity }) }
 }
 
-function stateOf({ state, expiresAt }: CredentialCard, now: NumericDate): CredentialStatus['state'] {
+/** The word for a credential's state, as of the last look. */
+export function shownState(
+  { state, expiresAt }: CredentialCard,
+  now: NumericDate,
+): CredentialStatus['state'] {
   if (expiresAt !== undefined && expiresAt <= now) return 'expired'
   // Verified when it came, and its status list was never reached: good until somebody says otherwise.
   return state === 'unverified' ? 'active' : state

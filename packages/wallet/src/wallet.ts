@@ -21,7 +21,9 @@ import {
   type OutboundFetch,
   ProtocolError,
   type Random,
+  SILENT_TELEMETRY,
   type Store,
+  type Telemetry,
   VerificationError,
 } from '@attache/core'
 import type { DecryptionKey, Envelope, KeyProvider } from '@attache/keys'
@@ -38,7 +40,8 @@ import { followAuthorization } from './follow-authorization.js'
 import { createHeldCredentials } from './held-credentials.js'
 import { createKillSwitch } from './kill-switch.js'
 import { createLedger } from './ledger.js'
-import { createBackoff, type MaintainDeps, maintainAgent } from './maintain.js'
+import { createBackoff, type MaintainDeps, maintain } from './maintain.js'
+import { observeWallet } from './observed-wallet.js'
 import { checkWalletOptions, type WalletAgent, type WalletOptions } from './options.js'
 import { type AgentOverview, overviewOf, refreshOverview } from './overview.js'
 import { createOwnStatus, type ReadStatus } from './own-status.js'
@@ -63,6 +66,8 @@ export interface WalletDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Where work is reported in numbers. @default nowhere */
+  readonly telemetry?: Telemetry
   /** The release policy. */
   readonly pdp: Pdp
   readonly attester: Attester
@@ -131,7 +136,7 @@ export function createWallet(given: WalletOptions, deps: WalletDeps): Wallet {
     if (agent === undefined) throw abort('agent_unknown')
     return agent
   }
-  return {
+  const wallet: Wallet = {
     authorize: (id, question) => authorizeCall({ agent: agentOf(id), question, now: deps.clock() }, all),
     noteNonce: (id, report) => noteNonce(agentOf(id).id, report, all),
     verifyResponse: (id, report) => isSigned({ agent: agentOf(id), report, now: deps.clock() }, all),
@@ -169,7 +174,7 @@ export function createWallet(given: WalletOptions, deps: WalletDeps): Wallet {
       )
     },
     async maintain() {
-      for (const agent of options.agents) await maintainAgent({ agent, now: deps.clock() }, all)
+      await maintain(options.agents, all)
     },
     async rotateMasterKey() {
       let rewritten = 0
@@ -177,6 +182,7 @@ export function createWallet(given: WalletOptions, deps: WalletDeps): Wallet {
       return rewritten
     },
   }
+  return observeWallet(wallet, all)
 }
 
 type AllDeps = AuthorizeCallDeps & VerifyAnswerDeps & MaintainDeps & { readonly vault: Vault }
@@ -191,15 +197,17 @@ function composeDeps(options: WalletOptions, deps: WalletDeps): AllDeps {
     return known
   }
   const { most = 20, windowSeconds = 60 } = options.refusals ?? {}
+  const { telemetry = SILENT_TELEMETRY } = deps
   return {
     ...deps,
+    telemetry,
     options,
     vault,
     keysOf,
     held: createHeldCredentials({ vault, ledger }),
     pendings: createPendingIssuances({ vault }),
     tokens: createAccessTokens({ vault }),
-    explanations: createExplanations({ vault, random: deps.random, log: deps.log }),
+    explanations: createExplanations({ ...deps, telemetry, vault }),
     killSwitch: createKillSwitch({ ledger }),
     refusals: createRefusalLimit({ most, windowSeconds }, deps),
     flights: createSingleFlight(),
