@@ -57,6 +57,7 @@ const verifier = createExpressVerifier(
       { name: 'wallet', anchors: createAnchors('walletAttesters', [ca.pem]), clients: 'any' },
     ],
     tlsClientCertificates: true,
+    senderConstraint: 'dpop-or-certificate',
   },
   { signer: signers.api, store: world.store, fetch: world.network.fetch, clock: world.time.clock },
 )
@@ -104,6 +105,42 @@ function connection(client?: TlsParty) {
     })
   }
 }
+
+describe('a client with a certificate and without DPoP', () => {
+  const withoutProof = (client?: TlsParty) => (request: Request) => {
+    const headers = new Headers(request.headers)
+    headers.delete('DPoP')
+    return connection(client)(new Request(request, { headers }))
+  }
+  const knock = async (token: string, client?: TlsParty, scheme = 'Bearer') => {
+    const headers = { Authorization: `${scheme} ${token}` }
+    const asked = new Request(`${API}/payroll/export`, { method: 'POST', headers })
+    return (await connection(client)(asked)).status
+  }
+
+  test('gets a Bearer token that opens over its own connections alone [MTLS-01] [MTLS-02]', async () => {
+    const token = await obtainToken({ ...world, send: withoutProof(own) }, await createWallet())
+    expect(parseJws(token).payload['cnf']).toEqual({ 'x5t#S256': certificateThumbprint(own.der) })
+    expect(await knock(token, own)).toBe(200)
+    expect(await knock(token, own)).toBe(200)
+    expect(await knock(token, other)).toBe(401)
+    expect(await knock(token)).toBe(401)
+    expect(await knock(token, own, 'DPoP')).toBe(401)
+  })
+
+  test('gets none without the certificate, nor halfway with another one', async () => {
+    const wallet = await createWallet()
+    await expect(obtainToken({ ...world, send: withoutProof() }, wallet)).rejects.toThrow()
+    // The code goes to the token endpoint over somebody else's connection.
+    const send = (request: Request) => withoutProof(request.url.endsWith('/token') ? other : own)(request)
+    await expect(obtainToken({ ...world, send }, wallet)).rejects.toThrow()
+  })
+
+  test('a token bound to a DPoP key stays one: as Bearer it opens nothing [DPOP-R-03] [MTLS-06]', async () => {
+    const token = await obtainToken({ ...world, send: connection(own) }, await createWallet())
+    expect(await knock(token, own)).toBe(401)
+  })
+})
 
 describe('Express ends TLS itself', () => {
   test('a token is bound to the certificate of the connection, and opens on such connections alone [MTLS-01] [MTLS-02]', async () => {

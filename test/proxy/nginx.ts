@@ -22,9 +22,17 @@ export const HOST = 'api.example'
 export interface Nginx {
   /** Sends a request to the public name. */
   readonly handle: Handler
+  /** The same, over connections with a client certificate. */
+  handleAs(client: ClientCertificate): Handler
   /** Sends bytes over TLS as they are; everything that came back. */
   sendRaw(text: string): Promise<string>
   close(): Promise<void>
+}
+
+/** A client's certificate and key, in PEM. */
+export interface ClientCertificate {
+  readonly cert: string
+  readonly key: string
 }
 
 /** Ports of the two servers behind the proxy. */
@@ -51,13 +59,22 @@ http {
     server_name ${HOST};
     ssl_certificate server.pem;
     ssl_certificate_key server.key;
+    # Asked for and handed on, whoever issued it: whose it is, the token says (RFC 8705, section 3).
+    ssl_verify_client optional_no_ca;
 
     # The verifier's own routes lie at the root of the origin, unchanged.
-    location /attache/ { proxy_pass http://127.0.0.1:${api}; }
+    location /attache/ {
+      # Set replaces whatever the client sent under that name; without a certificate no field is sent at all.
+      proxy_set_header X-Client-Certificate $ssl_client_escaped_cert;
+      proxy_pass http://127.0.0.1:${api};
+    }
     location /.well-known/oauth- { proxy_pass http://127.0.0.1:${api}; }
 
     # An API that guards itself; the prefix is taken away.
-    location /hr/ { proxy_pass http://127.0.0.1:${api}/; }
+    location /hr/ {
+      proxy_set_header X-Client-Certificate $ssl_client_escaped_cert;
+      proxy_pass http://127.0.0.1:${api}/;
+    }
 
     # An API that cannot: the gate is asked first.
     location /legacy/ {
@@ -106,6 +123,7 @@ export async function startNginx(upstreams: Upstreams): Promise<Nginx> {
   await listening(port, () => (child.exitCode === null ? undefined : complaints))
   return {
     handle: (request) => send(request, { port, ca }),
+    handleAs: (client) => (request) => send(request, { port, ca, ...client }),
     sendRaw: (text) => sendRaw(text, { port, ca }),
     async close() {
       child.kill('SIGTERM')
@@ -164,12 +182,12 @@ function listening(port: number, failure: () => string | undefined): Promise<voi
   })
 }
 
-interface Peer {
+interface Peer extends Partial<ClientCertificate> {
   readonly port: number
   readonly ca: string
 }
 
-async function send(request: Request, { port, ca }: Peer): Promise<Response> {
+async function send(request: Request, { port, ...tls }: Peer): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   const body = Buffer.from(await request.arrayBuffer())
   return new Promise((resolve, reject) => {
@@ -177,7 +195,7 @@ async function send(request: Request, { port, ca }: Peer): Promise<Response> {
       {
         host: '127.0.0.1',
         port,
-        ca,
+        ...tls,
         servername: HOST,
         path: `${pathname}${search}`,
         method: request.method,
