@@ -12,6 +12,7 @@ import {
   MANAGERS_IN_EU,
   objectOf,
   obtainToken,
+  textOf,
   type Wallet,
   type World,
 } from '../support/presentation-world.js'
@@ -169,16 +170,16 @@ describe('every refusal of the gate can be acted on by another program', () => {
 
   test.each(Object.entries(REFUSALS))('%s [PRM-07] [PRM-08]', async (code, refused) => {
     const { response, body, fields, world } = await refuse(code, refused)
-    const known = Object.entries(PROBLEMS).find(([name]) => name === body['code'])?.[1]
+    const problem = Object.entries(PROBLEMS).find(([name]) => name === body['code'])?.[1]
     expect(body['code']).toBe(code)
-    expect(response.status).toBe(known?.status)
+    expect(response.status).toBe(problem?.status)
     expect(response.headers.get('Content-Type')).toBe('application/problem+json')
     expect(response.headers.get('Cache-Control')).toContain('no-store')
     expect(body).toMatchObject({
-      status: known?.status,
-      title: known?.title,
+      status: problem?.status,
+      title: problem?.title,
       scope: 'payroll:export',
-      hint: known?.hint,
+      hint: problem?.hint,
       transaction: expect.stringMatching(/^txn_[\w-]{22}$/),
       ...refused.members,
     })
@@ -188,6 +189,13 @@ describe('every refusal of the gate can be acted on by another program', () => {
       scope: 'payroll:export',
     })
     expect(fields).toMatchObject({ checks: expect.stringContaining(`${refused.check} ${body['code']}`) })
+    // A caller that has shown its key leaves an explanation behind, a stranger does not.
+    const told = await world.verifier.explain(textOf(body, 'transaction'))
+    const known = !['request', 'token', 'proof'].includes(refused.check)
+    expect(told?.checks.at(-1)).toEqual(known ? { phase: refused.check, outcome: code } : undefined)
+    expect(told?.checks.slice(0, -1).every(({ outcome }) => outcome === 'passed')).toBe(
+      known ? true : undefined,
+    )
     // Names and codes, never a value: not in the answer, not in the log.
     expect(JSON.stringify(body) + world.lines.join('')).not.toContain(CANARY)
 

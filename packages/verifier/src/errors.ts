@@ -240,6 +240,11 @@ export const PROBLEMS = {
 /** One of the codes of {@link PROBLEMS}. */
 export type ProblemCode = keyof typeof PROBLEMS
 
+/** Whether a text is one of the problem codes. */
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(PROBLEMS, code)
+}
+
 /** The problem that an error of the token or of its proof is, on a guarded route. */
 export function tokenProblem(code: string): ProblemCode {
   switch (code) {

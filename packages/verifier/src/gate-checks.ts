@@ -37,9 +37,27 @@ const CHECK_OF: Readonly<Record<ProblemCode, (typeof GATE_CHECKS)[number]>> = {
   decision_failed: 'decision',
 }
 
-/** Each check with its outcome, for a log line: `request passed, token passed, scope scope_insufficient`. */
-export function checksUntil(code: ProblemCode): string {
+/** One check of a call. */
+export interface GateStep {
+  readonly phase: (typeof GATE_CHECKS)[number]
+  readonly outcome: 'passed' | ProblemCode
+}
+
+/** Each check with its outcome, up to the one that decided. */
+export function gateSteps(code: ProblemCode): readonly GateStep[] {
   const at = GATE_CHECKS.indexOf(CHECK_OF[code])
-  const passed = GATE_CHECKS.slice(0, at).map((check) => `${check} passed`)
-  return [...passed, `${CHECK_OF[code]} ${code}`].join(', ')
+  const passed = GATE_CHECKS.slice(0, at).map((phase) => ({ phase, outcome: 'passed' as const }))
+  return [...passed, { phase: CHECK_OF[code], outcome: code }]
+}
+
+/** The same for a log line: `request passed, token passed, scope scope_insufficient`. */
+export function checksUntil(code: ProblemCode): string {
+  return gateSteps(code)
+    .map(({ phase, outcome }) => `${phase} ${outcome}`)
+    .join(', ')
+}
+
+/** Whether the caller had shown a token and its key: only such calls may leave a record behind. */
+export function isKnownCaller(code: ProblemCode): boolean {
+  return GATE_CHECKS.indexOf(CHECK_OF[code]) >= GATE_CHECKS.indexOf('scope')
 }

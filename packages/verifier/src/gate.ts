@@ -26,6 +26,7 @@ import { type AuthenticateCallDeps, type AuthenticatedCall, authenticateCall } f
 import { acceptSignature } from './call-signature.js'
 import { decideCall, type Refusal } from './decision.js'
 import { type ProblemCode, reasonOf, tokenProblem } from './errors.js'
+import { keepRefusedCall } from './explanation.js'
 import { checksUntil } from './gate-checks.js'
 import type { ReadSigning } from './message-signing.js'
 import { isPlainRequest } from './plain-request.js'
@@ -45,11 +46,13 @@ export interface GateDeps extends AuthenticateCallDeps {
   /** Whose credentials count now; asked once for each call. */
   readonly trust: () => ActiveTrust
   readonly statuses: StatusResolver
-  readonly store: Pick<Store, 'get' | 'commit'>
+  readonly store: Pick<Store, 'get' | 'commit' | 'put'>
   /** Seals the challenges of routes without an authorization server. */
   readonly seal: Seal
   /** Signs requests, and answers where a route says so. */
   readonly signer: Signer
+  /** How long it is known why a call was refused, in seconds; 0: not at all. */
+  readonly explanationSeconds: number
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -164,6 +167,7 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
     const reason = refusal?.reason === undefined ? {} : { reason: refusal.reason }
     const line = { ...about, code, checks: checksUntil(code), ...policies, ...reason }
     deps.log.warn('verifier.gate.refused', line)
+    await keepRefusedCall({ transaction, code, policies: judged.policies ?? [], now: deps.clock() }, deps)
     const response = await refuse(request, judged, { requirement, transaction, deps })
     const asking = askForSignature(response, request, signing)
     const sign = responseSigner(request, signing, deps)

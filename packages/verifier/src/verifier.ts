@@ -81,9 +81,9 @@ export interface Verifier {
   /** Reads the result of a transaction, once. */
   redeemResult(wanted: ResultRequest): Promise<TransactionResult>
   /**
-   * Why a presentation was accepted or refused: each check with its outcome, never a value.
+   * Why a presentation was accepted or refused, or a call was refused: each check with its outcome, never a value.
    *
-   * @param transaction Id as in the log, or of `startTransaction`.
+   * @param transaction Id as in the log or in a refusal, or of `startTransaction`.
    * @returns Nothing when it was not judged yet, or longer ago than `explanationSeconds`.
    */
   explain(transaction: string): Promise<Explanation | undefined>
