@@ -5,6 +5,7 @@
  * @module
  */
 import { Command } from 'commander'
+import { addExplain } from './explain-command.js'
 import { walletCommand } from './wallet-commands.js'
 
 const program = new Command('attache')
@@ -13,5 +14,8 @@ const program = new Command('attache')
   .addCommand(walletCommand())
   // Wrong arguments are the caller's mistake and have a status of their own.
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+
+// The question asked most often has the shortest way to its answer.
+addExplain(program)
 
 await program.parseAsync()

@@ -7,10 +7,11 @@
  * @module
  */
 import { Command } from 'commander'
+import { addExplain } from './explain-command.js'
 import { addIntake } from './intake-commands.js'
 import { type Common, command, received, run, textOf } from './run-command.js'
 import { examineWallet } from './wallet-doctor.js'
-import { describeDecisions, describeFindings, describePresented, describeStatus } from './wallet-output.js'
+import { describeFindings, describePresented, describeStatus } from './wallet-output.js'
 
 /** Makes the command `wallet`. */
 export function walletCommand(): Command {
@@ -80,13 +81,6 @@ function addReading(wallet: Command): void {
         return { exitCode: 0, reply, text: describeStatus(reply) }
       }),
     )
-  command(wallet, 'metrics', 'show what the wallet counted and measured, as Prometheus reads it').action(
-    (options: Common) =>
-      run(options, async (client) => {
-        const text = await client.metrics()
-        return { exitCode: 0, reply: { text }, text: text.trimEnd() }
-      }),
-  )
   command(
     wallet,
     'doctor',
@@ -98,17 +92,7 @@ function addReading(wallet: Command): void {
       return { exitCode, reply: { findings }, text: describeFindings(findings) }
     }),
   )
-  command(wallet, 'explain', 'show what the wallet decided, newest first, and why')
-    .option('--agent <id>', 'decisions of one agent')
-    .option('--reference <id>', 'one decision')
-    .option('--limit <count>', 'how many', Number)
-    .action((options: Common & { agent?: string; reference?: string; limit?: number }) =>
-      run(options, async (client) => {
-        const { agent, reference, limit } = options
-        const explanations = await client.explain({ agent, reference, limit })
-        return { exitCode: 0, reply: { explanations }, text: describeDecisions(explanations) }
-      }),
-    )
+  addExplain(wallet)
 }
 
 /** The language that was asked for, or the one of the terminal: `de_AT.UTF-8` is `de-AT`. */
