@@ -31,7 +31,7 @@ import { type Intake, openIntake } from './intake.js'
 import { readMasterKeys } from './master-keys.js'
 import { createOpened, type Opened } from './opened.js'
 import { operatorCalls } from './operator-calls.js'
-import { createPolicy } from './policy.js'
+import { createPolicy, policyWarnings } from './policy.js'
 import { startRounds } from './repeated-work.js'
 import {
   claimSocket,
@@ -120,8 +120,8 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     const seconds = configuration.maintenanceSeconds
     opened.push(startRounds(() => wallet.maintain(), { seconds, event: 'wallet.maintenance_fault', log }))
     opened.push(receiveInBackground(receiveOffers, log))
-    const { ports, warnings } = intake
-    return { ...places, ports, warnings, close: opened.close }
+    const warnings = [...policyWarnings(configuration, files), ...intake.warnings]
+    return { ...places, ports: intake.ports, warnings, close: opened.close }
   } catch (error) {
     await opened.close()
     throw error
