@@ -81,6 +81,13 @@ function addReading(wallet: Command): void {
         return { exitCode: 0, reply, text: describeStatus(reply) }
       }),
     )
+  command(wallet, 'metrics', 'show what the wallet counted and measured, as Prometheus reads it').action(
+    (options: Common) =>
+      run(options, async (client) => {
+        const text = await client.metrics()
+        return { exitCode: 0, reply: { text }, text: text.trimEnd() }
+      }),
+  )
   command(
     wallet,
     'doctor',
