@@ -4,11 +4,9 @@ import { createRulePdp } from '@attache/policy'
 import { createWallet, createWalletProvider, type Wallet } from '@attache/wallet'
 import { describe, expect, test } from 'vitest'
 import { createSeededRandom } from '../support/random.js'
-import { AGENT, answer, CLIENT, createScriptedWorld, ISSUER, VCT } from '../support/scripted-issuer.js'
+import { AGENT, CLIENT, createScriptedWorld, ISSUER, VCT } from '../support/scripted-issuer.js'
 import { CALL, createPresentationWorld } from '../support/scripted-verifier.js'
 import { certify } from './issuer-bench.js'
-
-const DAY = 86_400
 
 describe('what a wallet keeps', () => {
   test('is worth nothing without the master key, or in another place [VCI-W-SEC-04] [VCI-W-TK-15]', async () => {
@@ -66,35 +64,6 @@ describe('what a wallet keeps', () => {
     const later: JsonValue = isJsonObject(entry?.value) ? { ...entry.value, v: 2 } : null
     await world.store.put(entry?.key ?? '', later)
     await expect(world.wallet.overview(AGENT)).rejects.toMatchObject({ code: 'record_version_unknown' })
-  })
-})
-
-describe('thirty days', () => {
-  test('pass without a gap, through outages and restarts, without a stampede', async () => {
-    const world = await createScriptedWorld({
-      script: {
-        refreshToken: 'refresh-0',
-        claims: (claims) => ({ ...claims, exp: Number(claims['iat']) + 5 * DAY }),
-      },
-    })
-    await world.receive()
-    const sound = {
-      refreshToken: 'refresh-0',
-      claims: (claims: Record<string, JsonValue>) => ({ ...claims, exp: Number(claims['iat']) + 5 * DAY }),
-    }
-    const down = { ...sound, steps: { '/token': () => answer(503, { error: 'temporarily_unavailable' }) } }
-    for (let hour = 0; hour < 30 * 24; hour += 1) {
-      world.time.advance(3600)
-      // The issuer is away for six hours every second day; the daemon restarts every third.
-      world.play(hour % 48 < 6 ? down : sound)
-      if (hour % 72 === 0) world.restart()
-      await world.wallet.maintain()
-      const { credentials } = await world.wallet.overview(AGENT)
-      expect(credentials).toMatchObject([{ state: 'active' }])
-    }
-    const tokens = world.calls('/token').length
-    expect(tokens).toBeGreaterThan(6)
-    expect(tokens).toBeLessThan(60)
   })
 })
 

@@ -114,6 +114,8 @@ export interface ScriptedWorld {
 export interface ScriptedOptions {
   readonly script?: Script
   readonly issuer?: Partial<TrustedIssuer>
+  /** As `issuer`, made from the keys of this world. */
+  readonly issuerOf?: (signing: Certified) => Partial<TrustedIssuer>
   readonly wallet?: Partial<WalletOptions>
   readonly attester?: (provider: Certified) => Attester
   readonly tamper?: (fetch: OutboundFetch) => OutboundFetch
@@ -241,7 +243,14 @@ function createScriptedWallet(parts: Parts, options: ScriptedOptions): Wallet {
         { id: 'agent-2', clientId: CLIENT },
       ],
       issuers: [
-        { credentialIssuer: ISSUER, vcts: [VCT], anchors: signing.anchors, copies: 1, ...options.issuer },
+        {
+          credentialIssuer: ISSUER,
+          vcts: [VCT],
+          anchors: signing.anchors,
+          copies: 1,
+          ...options.issuer,
+          ...options.issuerOf?.(signing),
+        },
       ],
       verifiers: [],
       redirectUri: REDIRECT_URI,
