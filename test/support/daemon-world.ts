@@ -26,7 +26,7 @@ import {
   type TrustAnchors,
 } from '@attache/keys'
 import { x509HashClientIdentifier } from '@attache/openid4vp'
-import { createVerifier, type StepUp } from '@attache/verifier'
+import { createVerifier, guardHandler, type MessageSigning, type Requirement, type StepUp } from '@attache/verifier'
 import { type RunningWallet, serve } from '../../apps/wallet/src/serve.js'
 import { type BenchOptions, certify, createIssuerBench, type IssuerBench } from '../flows/issuer-bench.js'
 import { NOW } from './clock.js'
@@ -65,6 +65,9 @@ export interface ForeignAttester {
   readonly tls: CertificateAuthority
 }
 
+/** What a guarded route can want beside its query and decision. */
+export type ApiRequirement = StepUp & MessageSigning & Partial<Pick<Requirement, 'challenge'>>
+
 /**
  * @param change Alters the configuration before it is written.
  * @param options.batchSize How many copies the issuer gives at once.
@@ -75,7 +78,7 @@ export async function createDaemonWorld(
   options: {
     readonly batchSize?: number
     readonly attester?: ForeignAttester
-    readonly requirement?: StepUp
+    readonly requirement?: ApiRequirement
     /** Further files of the wallet's folder, by name. */
     readonly files?: (tls: CertificateAuthority) => Promise<Readonly<Record<string, string>>>
     /** What the issuer does otherwise than usual. */
@@ -235,7 +238,7 @@ function createGuardedApi(parts: {
   readonly api: Parameters<typeof createVerifier>[1]['signer']
   readonly vct: string
   readonly origin: string
-  readonly requirement: StepUp | undefined
+  readonly requirement: ApiRequirement | undefined
 }): Handler {
   const { bench, attesters, api, vct, origin } = parts
   const { origin: issuer } = new URL(bench.issuer.credentialIssuer)
@@ -263,10 +266,6 @@ function createGuardedApi(parts: {
   }
   const gate = verifier.requirePresentation({ ...MANAGERS_IN_EU, query, ...parts.requirement })
   const routes = routeRequests(verifier.routes)
-  return async (request) => {
-    const answer = await routes(request.clone())
-    if (answer !== undefined) return answer
-    const outcome = await gate(request)
-    return outcome.allowed ? Response.json({ done: true }) : outcome.response
-  }
+  const answerCall = guardHandler(gate, () => Response.json({ done: true }))
+  return async (request) => (await routes(request.clone())) ?? answerCall(request, {})
 }

@@ -47,6 +47,7 @@ export interface VerifierConfiguration {
   readonly responseUris?: readonly string[] | undefined
   readonly requestAudience?: 'static' | 'request-uri' | undefined
   readonly challengeAudience?: 'endpoint' | 'origin' | undefined
+  readonly signedAnswers?: 'as-announced' | 'required' | undefined
 }
 
 /** The release policy: a file of rules, or Cedar policies with their schema. */
@@ -230,5 +231,6 @@ function verifierSchema(file: z.ZodString) {
     responseUris: texts.optional(),
     requestAudience: z.enum(['static', 'request-uri']).optional(),
     challengeAudience: z.enum(['endpoint', 'origin']).optional(),
+    signedAnswers: z.enum(['as-announced', 'required']).optional(),
   })
 }
