@@ -22,6 +22,30 @@ describe('what a wallet keeps', () => {
     expect(await world.wallet.overview(AGENT)).toMatchObject({ credentials: [{ state: 'active' }] })
   })
 
+  test('is the newest edition or nothing: an older record that is put back stops the agent, and no other', async () => {
+    const world = await createPresentationWorld()
+    expect((await world.callApi()).status).toBe(200)
+    const [before] = await world.store.list('t/default/wallet/credential/agent-1/')
+    world.play({ status: 2 })
+    world.time.advance(3601)
+    await world.wallet.maintain()
+    expect(await world.wallet.overview(AGENT)).toMatchObject({ credentials: [{ state: 'suspended' }] })
+
+    // The record from before the suspension, back at its place.
+    await world.store.put(before?.key ?? '', before?.value ?? null)
+    world.play({})
+    world.time.advance(3601)
+    expect(await world.present()).toMatchObject({ outcome: 'refused' })
+    world.restart()
+    world.time.advance(1)
+    expect(await world.present()).toMatchObject({ outcome: 'refused' })
+    expect(await world.reason()).toBe('record_rolled_back')
+    await expect(world.wallet.overview(AGENT)).rejects.toMatchObject({ code: 'record_rolled_back' })
+    expect(await world.wallet.overview('agent-2')).toMatchObject({ credentials: [] })
+    await world.wallet.maintain()
+    expect(world.lines.some((line) => line.includes('wallet.agent_unreadable'))).toBe(true)
+  })
+
   test('turns over to a new master key, and leaves the old one behind', async () => {
     const random = createSeededRandom('rotation')
     const [provider, issuer] = await Promise.all([certify('Provider'), certify('Acme')])

@@ -31,6 +31,20 @@ describe('the view of a credential', () => {
     expect(shown({ state: 'expired', hasStatusList: true, lookedAt: 1 })).toContain('expired  ')
   })
 
+  test('says of an agent that its records cannot be read', () => {
+    const agent = {
+      agent: 'payroll',
+      socket: '/run/payroll.sock',
+      stopped: false,
+      pending: 0,
+      credentials: [],
+    }
+    const text = describeStatus({ agents: [{ ...agent, unreadable: 'record_rolled_back' }] })
+    expect(text).toContain('cannot be read (record_rolled_back)')
+    expect(text).not.toContain('no credential')
+    expect(describeStatus({ agents: [agent] })).toContain('no credential')
+  })
+
   test('shows the name of a type beside the type, and nothing a terminal would obey', () => {
     const name = `Role\u001b[2J\u202E"\n\u0007${'x'.repeat(200)}`
     const line = shown({ name })

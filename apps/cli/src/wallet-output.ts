@@ -42,13 +42,18 @@ export function describePresented(presented: Presented): string {
 /** Lists agents and what they hold. */
 export function describeStatus(status: Status): string {
   return status.agents
-    .flatMap(({ agent, socket, stopped, pending, credentials }) => [
+    .flatMap(({ agent, socket, stopped, pending, credentials, unreadable }) => [
       `${agent}${stopped ? ' (stopped)' : ''}  ${socket}${pending > 0 ? `  ${pending} under way` : ''}`,
       ...credentials.map(
         (one) =>
           `  ${one.id}  ${stateOf(one)}  ${one.copiesLeft} left  until ${time(one.expiresAt)}  renewal ${time(one.renewAt)}  ${typeOf(one)}`,
       ),
-      ...(credentials.length === 0 ? ['  no credential'] : []),
+      ...(unreadable === undefined
+        ? []
+        : [
+            `  its records cannot be read (${printable(unreadable)}): nothing is presented; restore the whole data folder`,
+          ]),
+      ...(credentials.length === 0 && unreadable === undefined ? ['  no credential'] : []),
     ])
     .join('\n')
 }

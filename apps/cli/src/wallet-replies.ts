@@ -36,6 +36,7 @@ export interface Status {
     readonly agent: string
     readonly socket: string
     readonly stopped: boolean
+    readonly unreadable?: string | undefined
     readonly pending: number
     readonly credentials: readonly {
       readonly id: string
@@ -113,6 +114,7 @@ export function parseStatus(value: unknown): Status {
     agent: z.string(),
     socket: z.string(),
     stopped: z.boolean(),
+    unreadable: z.string().optional(),
     pending: z.number(),
     credentials: z.array(credential),
   })

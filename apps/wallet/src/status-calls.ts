@@ -10,7 +10,7 @@ import {
   type StatusReply,
   type StatusRequest,
 } from '@attache/agent'
-import type { NumericDate } from '@attache/core'
+import { type NumericDate, VerificationError } from '@attache/core'
 import type { Wallet } from '@attache/wallet'
 import type { Calls } from './socket-server.js'
 
@@ -39,10 +39,20 @@ async function statusOf(facts: StatusFacts, request: StatusRequest, wallet: Wall
   const wanted = [...facts.agents].filter(([agent]) => request.agent === undefined || request.agent === agent)
   const agents = await Promise.all(
     wanted.map(async ([agent, socket]) => {
-      if (request.refresh === true) await wallet.refresh(agent)
-      const overview = await wallet.overview(agent, request.languages)
+      const overview = await read(agent, request, wallet)
       return { ...overview, ...(request.summary === true ? { credentials: [] } : {}), socket }
     }),
   )
   return { protocol: SOCKET_PROTOCOL, startedAt: facts.startedAt, agents }
+}
+
+// One agent whose records were damaged must not hide the others.
+async function read(agent: string, request: StatusRequest, wallet: Wallet) {
+  try {
+    if (request.refresh === true) await wallet.refresh(agent)
+    return await wallet.overview(agent, request.languages)
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    return { agent, stopped: false, credentials: [], pending: 0, unreadable: error.code }
+  }
 }

@@ -103,6 +103,8 @@ export interface AgentStatus {
   readonly agent: string
   readonly socket: string
   readonly stopped: boolean
+  /** Stable code, where records of the agent cannot be read; nothing is presented for it then. */
+  readonly unreadable?: string
   readonly credentials: readonly CredentialStatus[]
   readonly pending: number
 }
