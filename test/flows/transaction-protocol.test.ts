@@ -677,6 +677,24 @@ describe('the result', () => {
     })
   })
 
+  test('of every response mode is read by one of many at once, in its own session [VP-V-SES-02] [VP-V-SES-05]', async () => {
+    for (const responseMode of ['direct_post', 'direct_post.jwt', 'fragment'] as const) {
+      const world = createWorld()
+      const { started, request } = await begin(world, { responseMode, session: 'A' })
+      const body = new URLSearchParams(await soundBody(wallet, request)).toString()
+      const code = await responseCodeOf(await postResponse(world, started.responseUri, body))
+      const right = ids(started.transactionId, { response_code: code, session: 'A' })
+      const guesses = ['', 'x', started.transactionId].map((guess) => ({ ...right, response_code: guess }))
+      const asked = [...guesses, ...Array.from({ length: 10 }, () => right), ...guesses]
+      const answers = await Promise.all(asked.map((wanted) => askResult(world, wanted)))
+      expect(answers.map(({ status }) => status).sort()).toEqual([
+        200,
+        ...Array.from({ length: 15 }, () => 400),
+      ])
+      expect((await askResult(world, { ...right, session: 'B' })).status).toBe(403)
+    }
+  })
+
   test('belongs to the session that began; another one burns it [VP-V-SES-05]', async () => {
     const { world, started, response } = await finish({ session: 'A' })
     const responseCode = await responseCodeOf(response)
