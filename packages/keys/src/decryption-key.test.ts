@@ -1,6 +1,11 @@
-import { utf8 } from '@attache/core'
+import { decodeUtf8, utf8 } from '@attache/core'
 import { describe, expect, test } from 'vitest'
-import { createDecryptionKey, deriveDecryptionKey } from './decryption-key.js'
+import {
+  createDecryptionKey,
+  deriveDecryptionKey,
+  generateDecryptionKey,
+  publishedDecryptionKey,
+} from './decryption-key.js'
 import { decryptJwe, encryptJwe } from './jwe.js'
 
 const secret = new Uint8Array(32).fill(7)
@@ -30,6 +35,38 @@ describe('deriveDecryptionKey', () => {
 
   test('refuses a short secret', () => {
     expect(() => deriveDecryptionKey(secret.subarray(1), 'a')).toThrow(
+      expect.objectContaining({ code: 'private_key_malformed' }),
+    )
+  })
+})
+
+describe('generateDecryptionKey', () => {
+  test('gives what importing its private half gives, and it decrypts', async () => {
+    for (const options of [undefined, { kid: 'of-my-own' }]) {
+      const key = generateDecryptionKey(options)
+      const again = createDecryptionKey(key.privateJwk)
+      expect(again.publicJwk).toEqual(key.publicJwk)
+      expect(again.privateJwk).toEqual(key.privateJwk)
+      expect(key.kid).toBe(options?.kid ?? again.kid)
+      const jwe = await encryptJwe(utf8('for you'), { jwk: key.publicJwk, enc: 'A256GCM' })
+      for (const holder of [key, again]) {
+        const { plaintext } = await decryptJwe(jwe, { keys: [holder], encs: ['A256GCM'] })
+        expect(decodeUtf8(plaintext)).toBe('for you')
+      }
+    }
+  })
+})
+
+describe('publishedDecryptionKey', () => {
+  test('gives the public half as the key itself published it', () => {
+    const key = generateDecryptionKey()
+    expect(publishedDecryptionKey(key.privateJwk)).toEqual(key.publicJwk)
+    expect(publishedDecryptionKey(key.privateJwk)).not.toHaveProperty('d')
+  })
+
+  test.each([['kty'], ['crv'], ['x'], ['y'], ['kid']])('refuses a record without %s', (name) => {
+    const { [name]: _gone, ...rest } = generateDecryptionKey().privateJwk
+    expect(() => publishedDecryptionKey(rest)).toThrow(
       expect.objectContaining({ code: 'private_key_malformed' }),
     )
   })

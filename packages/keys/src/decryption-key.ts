@@ -12,6 +12,7 @@ import { type ContentEncryption, isContentEncryption } from './jwe-content.js'
 import { bareJwk, type PublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
 import { importPrivateJwk } from './private-jwk.js'
+import { jwkThumbprint } from './thumbprint.js'
 
 /** A key of ours that peers encrypt to. */
 export interface DecryptionKey {
@@ -34,11 +35,14 @@ export interface DecryptionKey {
  * Source: RFC 7518, section 6.2; HAIP 1.0, section 5.
  */
 export function generateDecryptionKey(options?: { kid?: string }): DecryptionKey {
-  const exported: unknown = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
-    format: 'jwk',
-  })
-  const kid = options?.kid
-  return createDecryptionKey(isJsonObject(exported) && kid !== undefined ? { ...exported, kid } : exported)
+  const keyObject = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  const { x, y, d } = keyObject.export({ format: 'jwk' })
+  if (x === undefined || y === undefined || d === undefined)
+    throw new Error('node:crypto exported no EC key.')
+  // Not imported again: that costs more than making it.
+  const publicJwk = { kty: 'EC', crv: 'P-256', x, y } as const
+  const kid = options?.kid ?? jwkThumbprint(publicJwk)
+  return decryptionKey(keyObject, { privateJwk: { ...publicJwk, d }, publicJwk, kid })
 }
 
 const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
@@ -84,7 +88,15 @@ export function createDecryptionKey(privateJwk: unknown): DecryptionKey {
   }
   const named = member(privateJwk, 'kid')
   const kid = typeof named === 'string' && named !== '' ? named : thumbprint
-  const published = Object.freeze({ ...bareJwk(publicJwk), kid, use: 'enc', alg: 'ECDH-ES' })
+  return decryptionKey(keyObject, { privateJwk, publicJwk, kid })
+}
+
+function decryptionKey(
+  keyObject: KeyObject,
+  jwks: { readonly privateJwk: JsonObject; readonly publicJwk: PublicJwk; readonly kid: string },
+): DecryptionKey {
+  const { privateJwk, kid } = jwks
+  const published = Object.freeze({ ...bareJwk(jwks.publicJwk), kid, use: 'enc', alg: 'ECDH-ES' })
   return {
     kid,
     publicJwk: published,
@@ -95,6 +107,21 @@ export function createDecryptionKey(privateJwk: unknown): DecryptionKey {
     keyObject,
     toJSON: () => ({ kid, publicJwk: published }),
   }
+}
+
+/**
+ * The public half of a key that was kept, to be published again; nothing is imported for it.
+ *
+ * @param privateJwk What `privateJwk` of a key gave.
+ * @throws {TypeError} `private_key_malformed`: something else.
+ */
+export function publishedDecryptionKey(privateJwk: JsonObject): PublicJwk {
+  const [x, y, kid] = ['x', 'y', 'kid'].map((name) => member(privateJwk, name))
+  const isOurs = member(privateJwk, 'kty') === 'EC' && member(privateJwk, 'crv') === 'P-256'
+  if (!isOurs || typeof x !== 'string' || typeof y !== 'string' || typeof kid !== 'string') {
+    throw misconfiguration('private_key_malformed', 'This is no key to decrypt with, as it is kept.')
+  }
+  return { kty: 'EC', crv: 'P-256', x, y, kid, use: 'enc', alg: 'ECDH-ES' }
 }
 
 /**

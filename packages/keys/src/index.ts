@@ -21,6 +21,7 @@ export {
   deriveDecryptionKey,
   generateDecryptionKey,
   isEncryptionKey,
+  publishedDecryptionKey,
 } from './decryption-key.js'
 export type { HashAlgorithm } from './digest.js'
 export { digest, sha256 } from './digest.js'

@@ -57,7 +57,8 @@ export {
   parseIaRequest,
   parseIaResponse,
 } from './ia-vci11-01.js'
-export type { RequestSigner } from './outgoing-client.js'
+export type { OwnCertificate, RequestSigner } from './outgoing-client.js'
+export { readOwnCertificate } from './outgoing-client.js'
 export type { OutgoingRequest } from './outgoing-request.js'
 export { checkOutgoingRequest, checkRequestReference } from './outgoing-request.js'
 export type { RequestObjectExpectation, VerifiedRequest } from './request-object.js'

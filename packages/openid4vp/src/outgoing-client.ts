@@ -13,15 +13,40 @@ import {
   type NumericDate,
   parseHttpsUrl,
 } from '@attache/core'
-import { certificateNames, requireOwnChain, type Signer } from '@attache/keys'
+import { certificateNames, type PublicJwk, requireOwnChain, type Signer } from '@attache/keys'
 import { attestationProblem } from './verifier-attestation.js'
 
 /** What is looked at in a signer. */
 export type RequestSigner = Pick<Signer, 'alg' | 'x5c' | 'publicJwk'> & {
+  /**
+   * What {@link readOwnCertificate} read of the chain when the signer was built, so that it is not read again with
+   * every request. @default read now
+   */
+  readonly certificate?: OwnCertificate | undefined
   /** Name of the key, where the prefix finds keys by name. */
   readonly keyId?: string | undefined
   /** What an attester says of this verifier, and when it is looked at. */
   readonly attestation?: { readonly jwt: string; readonly now: NumericDate } | undefined
+}
+
+/** Names of a certificate that may sign requests. */
+export interface OwnCertificate {
+  readonly dnsNames: readonly string[]
+  /** Base64url of the SHA-256 of its DER. */
+  readonly sha256: string
+}
+
+/**
+ * Reads our own chain once.
+ *
+ * @throws {TypeError} A code of `requireOwnChain`: `x5c_malformed`, `x5c_anchor`, `self_signed`, `x5c_key_mismatch`.
+ *
+ * Source: OpenID4VP 1.0, section 5.9.3; HAIP 1.0, section 5.
+ */
+export function readOwnCertificate(x5c: readonly string[], publicJwk: PublicJwk): OwnCertificate {
+  requireOwnChain(x5c, publicJwk)
+  const { dnsNames, sha256 } = certificateNames(x5c)
+  return { dnsNames, sha256 }
 }
 
 interface OutgoingClient {
@@ -148,8 +173,7 @@ function checkEntity(original: string, signer: RequestSigner | undefined): void 
 function checkCertificate(prefix: string, original: string, outgoing: OutgoingClient): void {
   const { signer, parameters } = outgoing
   if (signer?.x5c === undefined) throw refused('prefix_signed_only', 'This prefix signs with a certificate.')
-  requireOwnChain(signer.x5c, signer.publicJwk)
-  const { dnsNames, sha256 } = certificateNames(signer.x5c)
+  const { dnsNames, sha256 } = signer.certificate ?? readOwnCertificate(signer.x5c, signer.publicJwk)
   if (prefix === 'x509_hash') {
     if (sha256 !== original)
       throw refused('x509_hash_mismatch', 'The client_id is the hash of another certificate.')

@@ -68,7 +68,7 @@ export async function issueChallenge(
     responseMode: 'ia_post.jwt' as const,
     nonce: session.nonce,
     dcqlQuery: requirement.query,
-    clientMetadata: clientMetadataFor(settings, key),
+    clientMetadata: clientMetadataFor(settings, key.publicJwk),
     expectedOrigins: [settings.origin],
   }
   const lifetimeSeconds = settings.lifetimes.challenge

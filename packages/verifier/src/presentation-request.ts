@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { createDecryptionKey, type DecryptionKey } from '@attache/keys'
+import { type PublicJwk, publishedDecryptionKey } from '@attache/keys'
 import {
   type AuthorizationRequest,
   type ClientMetadata,
@@ -29,11 +29,11 @@ export const RESPONSE_ENCS: readonly ResponseEnc[] = ['A128GCM', 'A256GCM']
  *
  * Source: OpenID4VP 1.0, sections 5.1 and 11.1.
  */
-export function clientMetadataFor(settings: Settings, key: DecryptionKey | undefined): ClientMetadata {
+export function clientMetadataFor(settings: Settings, key: PublicJwk | undefined): ClientMetadata {
   const algorithms = settings.algorithms
   return {
     sdJwt: { issuerAlgorithms: algorithms, keyBindingAlgorithms: algorithms },
-    encryptionKeys: key === undefined ? [] : [key.publicJwk],
+    encryptionKeys: key === undefined ? [] : [key],
     encryptedResponseEncs: key === undefined ? undefined : RESPONSE_ENCS,
   }
 }
@@ -49,7 +49,7 @@ export function transactionRequest(
   settings: Settings,
 ): AuthorizationRequest {
   const { decryptionKey } = transaction
-  const key = decryptionKey === undefined ? undefined : createDecryptionKey(decryptionKey)
+  const key = decryptionKey === undefined ? undefined : publishedDecryptionKey(decryptionKey)
   return {
     clientId: transaction.clientId,
     responseMode: transaction.responseMode,

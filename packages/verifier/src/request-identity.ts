@@ -21,8 +21,10 @@ import {
 import { bareJwk, jwkThumbprint, parsePublicJwk, type Signer } from '@attache/keys'
 import {
   type AuthorizationRequest,
+  type OwnCertificate,
   parseClientIdentifier,
   type RequestSigner,
+  readOwnCertificate,
   signRequestObject,
   x509HashClientIdentifier,
 } from '@attache/openid4vp'
@@ -52,6 +54,8 @@ export interface RequestIdentity {
   readonly keyId: string | undefined
   readonly verifierAttestation: (() => string) | undefined
   readonly trustChain: readonly string[] | undefined
+  /** Names of our own certificate, read once; absent where it is not who asks. */
+  readonly certificate: OwnCertificate | undefined
 }
 
 const FEDERATION = 'openid_federation:'
@@ -63,7 +67,7 @@ const ATTESTED = 'verifier_attestation:'
  *
  * @throws {TypeError} `signer_certificate`: the identity is a certificate and the signer has none. `client_id`: a
  * prefix that is not used here, or another certificate's. `did_key`: the DID is not the signer's, or `keyId` is of
- * another DID. `attestation`: there is none to show.
+ * another DID. `attestation`: there is none to show. Or a code of `readOwnCertificate`.
  */
 export function readIdentity(options: RequestIdentityOptions, signer: Signer): RequestIdentity {
   const clientId = readClientId(options.clientId, signer)
@@ -77,7 +81,10 @@ export function readIdentity(options: RequestIdentityOptions, signer: Signer): R
   const keyId = clientId.startsWith(FEDERATION)
     ? (options.keyId ?? signer.kid)
     : didKeyId(clientId, options, signer)
-  return { clientId, keyId, verifierAttestation, trustChain }
+  const { x5c, publicJwk } = signer
+  const isCertificate = clientId.startsWith('x509_') && x5c !== undefined
+  const certificate = isCertificate ? readOwnCertificate(x5c, publicJwk) : undefined
+  return { clientId, keyId, verifierAttestation, trustChain, certificate }
 }
 
 function readClientId(text: string | undefined, signer: Signer): string {
@@ -139,7 +146,7 @@ export function requestSigner(
   { identity, signer }: { readonly identity: RequestIdentity; readonly signer: Signer },
 ): RequestSigner {
   const { alg, publicJwk, x5c } = signer
-  const base = { alg, publicJwk, ...(x5c === undefined ? {} : { x5c }) }
+  const base = { alg, publicJwk, ...(x5c === undefined ? {} : { x5c, certificate: identity.certificate }) }
   if (clientId !== identity.clientId) return base
   const jwt = identity.verifierAttestation?.()
   return { ...base, keyId: identity.keyId, attestation: jwt === undefined ? undefined : { jwt, now } }
