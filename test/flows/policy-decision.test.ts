@@ -1,4 +1,5 @@
-import type { JsonObject, LogFields } from '@attache/core'
+import { createAuditTrail } from '@attache/audit'
+import { createMemoryStore, type JsonObject, type LogFields } from '@attache/core'
 import { createRulePdp, type Pdp } from '@attache/policy'
 import { createTestBench } from '@attache/testing'
 import {
@@ -39,7 +40,12 @@ async function world(requirement: Partial<Requirement> & Pick<Requirement, 'deci
   const lines: { event: string; fields: LogFields }[] = []
   const note = (event: string, fields: LogFields = {}) => void lines.push({ event, fields })
   const log = { info: note, warn: note, error: note }
-  const verifier = createVerifier(bench.options, { ...bench.deps, log })
+  const trail = createAuditTrail(
+    { tenant: 'default' },
+    { store: createMemoryStore(bench.time), signer: bench.deps.signer, clock: bench.time.clock },
+  )
+  const options = { ...bench.options, auditFailure: 'deny' } as const
+  const verifier = createVerifier(options, { ...bench.deps, log, audit: trail })
   const gate = verifier.requirePresentation({ scope: 'payroll:export', query: QUERY, ...requirement })
   const handle = async (request: Request) => {
     const outcome = await gate(request)
@@ -52,7 +58,11 @@ async function world(requirement: Partial<Requirement> & Pick<Requirement, 'deci
   const lineOf = (event: string) => lines.findLast((line) => line.event === event)?.fields
   const advice = () =>
     lines.filter(({ event }) => event === 'verifier.query_advice').map(({ fields }) => fields['warning'])
-  return { call, lineOf, lines, advice }
+  const facts = async (wanted: string) => {
+    for await (const entry of trail.export()) if (entry.kind === wanted) return entry.facts
+    return undefined
+  }
+  return { call, lineOf, lines, advice, facts }
 }
 
 describe('Cedar policies with their schema decide', () => {
@@ -104,6 +114,20 @@ describe('Cedar policies with their schema decide', () => {
   test('policies that do not fit their schema stop the start', async () => {
     const policies = managers.replace('claims.role', 'claims.rolle')
     await expect(cedar({ policies, schema })).rejects.toMatchObject({ code: 'cedar_policies_invalid' })
+  })
+})
+
+describe('the audit trail', () => {
+  test('names the policies of each decision and the trust it stood on, and no value', async () => {
+    const { call, facts } = await world({
+      decide: await cedar({ policies: `${managers} ${onlyEu}`, schema }),
+    })
+    await call({ role: 'Manager', region: 'EU' })
+    await call({ role: 'Manager', region: 'region-of-a-canary' })
+    const [allowed, refused] = [await facts('verifier.call_allowed'), await facts('verifier.call_refused')]
+    expect(allowed).toMatchObject({ policies: ['managers'], trust: expect.any(String) })
+    expect(refused).toMatchObject({ policies: ['only-eu'], code: 'decision_denied' })
+    expect(JSON.stringify([allowed, refused])).not.toMatch(/region-of-a-canary|Manager/)
   })
 })
 

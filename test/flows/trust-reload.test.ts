@@ -1,7 +1,14 @@
 import { isJsonObject, type JsonObject, parseJson } from '@attache/core'
-import { createAnchors, createCertificateAuthority, generatePrivateJwk, type PublicJwk } from '@attache/keys'
+import {
+  createAnchors,
+  createCertificateAuthority,
+  generatePrivateJwk,
+  type PublicJwk,
+  parsePublicJwk,
+  signJws,
+} from '@attache/keys'
 import { createTestBench } from '@attache/testing'
-import type { TrustedIssuer, TrustUpdate } from '@attache/verifier'
+import { openTrustBundle, signTrustBundle, type TrustedIssuer, type TrustUpdate } from '@attache/verifier'
 import { describe, expect, test } from 'vitest'
 import { NOW } from '../support/clock.js'
 import { encodeJson, type Forgery, forgedFor, judge, only, plainJwk } from '../support/forged-presentation.js'
@@ -174,6 +181,75 @@ describe('another trust, without a restart', () => {
     world.verifier.reloadTrust({ version: version + 1, trustedIssuers: [OURS] })
     const after = await Promise.all(Array.from({ length: 10 }, () => shows(world, FROM_BRANCH)))
     expect(new Set(after)).toEqual(new Set(['issuer_untrusted']))
+  })
+})
+
+describe('a trust as one signed text', () => {
+  const admin = freshKey()
+  const expected = { keys: [freshKey().publicJwk, admin.publicJwk], algorithms: ['ES256'] } as const
+  const bundle = {
+    version: 8,
+    trustedIssuers: [OURS, THEIRS],
+    walletAttesters: [{ name: 'wallet', anchors: [ca.pem], clients: 'any' as const }],
+  }
+
+  test('counts once it is opened with a key of whoever administers trust', async () => {
+    const world = start({ trustVersion: 7 })
+    world.verifier.reloadTrust(openTrustBundle(`${await signTrustBundle(bundle, admin)}\n`, expected))
+    expect(await shows(world, FROM_BRANCH)).toBe('accepted')
+    world.verifier.requirePresentation(MANAGERS_IN_EU)
+    expect(await obtainToken(world, wallet)).toMatch(/^ey/)
+  })
+
+  test('cut off, changed, signed by another, of another type, or put back: no trust at all', async () => {
+    const signed = await signTrustBundle(bundle, admin)
+    const [header = '', payload = '', signature = ''] = signed.split('.')
+    const opened = (text: string) => () => openTrustBundle(text, expected)
+    const changed = encodeJson(JSON.parse(JSON.stringify({ v: 1, ...bundle, version: 9 })))
+    const foreign = await signTrustBundle(bundle, freshKey())
+    const otherType = await signJws(
+      { header: { typ: 'JWT' }, payload: { v: 1, ...JSON.parse(JSON.stringify(bundle)) } },
+      admin,
+    )
+    for (const text of [
+      '',
+      signed.slice(0, -20),
+      `${header}.${payload}.`,
+      `${header}.${changed}.${signature}`,
+      foreign,
+      otherType,
+    ]) {
+      expect(opened(text)).toThrow(
+        expect.objectContaining({ name: 'TypeError', code: 'trust_bundle_signature' }),
+      )
+    }
+    const world = start({ trustVersion: 8 })
+    expect(() => world.verifier.reloadTrust(opened(signed)())).toThrow(
+      expect.objectContaining({ code: 'trust_rollback' }),
+    )
+    expect(await shows(world, FROM_BRANCH)).toBe('issuer_untrusted')
+  })
+
+  test('with a member nobody knows, or certificates that are none, does not open', async () => {
+    const misspelt = { ...bundle, trustedIssuers: [{ ...OURS, anchor: [ca.pem] }] }
+    const opened = async (wrong: typeof bundle) =>
+      openTrustBundle(await signTrustBundle(wrong, admin), expected)
+    await expect(opened(misspelt)).rejects.toMatchObject({
+      code: 'trust_bundle',
+      message: expect.stringContaining('trustedIssuers.0'),
+    })
+    const nobody = {
+      ...bundle,
+      walletAttesters: [{ name: 'wallet', anchors: ['no certificate'], clients: 'any' as const }],
+    }
+    await expect(opened(nobody)).rejects.toMatchObject({ code: 'anchor_malformed' })
+    const { d: _hidden, ...half } = generatePrivateJwk('ES256')
+    const secret = { vct: VCT, issuer: BRANCH, keys: [parsePublicJwk(half)] }
+    const leaking = {
+      ...bundle,
+      trustedIssuers: [{ ...secret, keys: secret.keys.map((key) => ({ ...key, d: 'x' })) }],
+    }
+    await expect(opened(leaking)).rejects.toMatchObject({ code: 'trust_bundle' })
   })
 })
 

@@ -156,7 +156,7 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
     const judged = await judgeCall(request, requirement, { ...deps, trust: () => trust })
     const about = { transaction, scope: requirement.scope, trust: trust.trustVersion }
     const policies = judged.policies?.length ? { policies: judged.policies.join(' ') } : {}
-    await writeDown(judged, { transaction, scope: requirement.scope }, deps)
+    await writeDown(judged, about, deps)
     if ('presentation' in judged) {
       const presented = judged.presentation.transaction
       deps.log.info('verifier.gate.allowed', { ...about, presented, ...policies })
@@ -179,12 +179,13 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
 // Before the answer: nobody is let in that the trail does not know of. Who shows no token is not written down.
 async function writeDown<Claims>(
   judged: LetIn<Claims> | Denial,
-  { transaction, scope }: { readonly transaction: string; readonly scope: string },
+  about: { readonly transaction: string; readonly scope: string; readonly trust: string },
   { record }: GateDeps,
 ): Promise<void> {
   if (judged.caller === undefined) return
   const { policies = [] } = judged
-  const facts = { ...judged.caller, scope, ...(policies.length === 0 ? {} : { policies }) }
+  const { transaction, ...named } = about
+  const facts = { ...judged.caller, ...named, ...(policies.length === 0 ? {} : { policies }) }
   if ('presentation' in judged) {
     return record({ kind: 'verifier.call_allowed', subject: transaction, facts })
   }
