@@ -6,7 +6,7 @@ import type { Handler, JsonObject, JsonValue } from '@attache/core'
 import { createContentDigest, signResponse } from '@attache/oauth'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDaemonWorld, type DaemonWorld } from '../support/daemon-world.js'
-import { freshKey } from '../support/presentation-world.js'
+import { freshKey, objectOf } from '../support/presentation-world.js'
 import { AGENT } from '../support/wallet-world.js'
 
 let world: DaemonWorld
@@ -226,7 +226,7 @@ describe('metadata and keys that are rewritten', () => {
     world.serveApi((guarded: Handler) => async (request) => {
       const answer = await guarded(request.clone())
       if (request.headers.has('signature')) return new Response('{"done":"something else"}', answer)
-      return request.url.endsWith(path) ? Response.json(change(await answer.json())) : answer
+      return request.url.endsWith(path) ? Response.json(change(await objectOf(answer))) : answer
     })
 
   test('a key of the proxy in the key set counts for nothing: no certificate vouches for it', async () => {

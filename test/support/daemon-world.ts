@@ -26,7 +26,13 @@ import {
   type TrustAnchors,
 } from '@attache/keys'
 import { x509HashClientIdentifier } from '@attache/openid4vp'
-import { createVerifier, guardHandler, type MessageSigning, type Requirement, type StepUp } from '@attache/verifier'
+import {
+  createVerifier,
+  guardHandler,
+  type MessageSigning,
+  type Requirement,
+  type StepUp,
+} from '@attache/verifier'
 import { type RunningWallet, serve } from '../../apps/wallet/src/serve.js'
 import { type BenchOptions, certify, createIssuerBench, type IssuerBench } from '../flows/issuer-bench.js'
 import { NOW } from './clock.js'
