@@ -143,6 +143,8 @@ export type BenchOptions = Partial<Omit<IssuerOptions, 'templates'>> & {
   readonly templates?: readonly string[]
   readonly people?: readonly ImportRow[]
   readonly store?: Store
+  /** Of this issuer's randomness; another one for another issuer on the same store. */
+  readonly seed?: string
   /** Of the attestation that clients need unless `clientAuthentication` says otherwise. */
   readonly attestation?: {
     readonly challenges?: boolean
@@ -158,13 +160,14 @@ const PARTIES = Promise.all([certify('Wallet Provider'), certify('Acme', ['issue
 /** Builds an issuer with one person and the agent `payroll-export`. */
 export async function createIssuerBench(options: BenchOptions = {}): Promise<IssuerBench> {
   const time = createFixedClock()
-  const random = createSeededRandom('issuer')
+  const random = createSeededRandom(options.seed ?? 'issuer')
+  const tenant = options.tenant ?? 'default'
   const store = options.store ?? createMemoryStore({ clock: time.clock })
   const [provider, signing] = await PARTIES
   const credentialIssuer = options.credentialIssuer ?? ISSUER
   const { log, logged } = recordingLog()
   const shared = { store, clock: time.clock, random, log }
-  const directory = createDirectory({ store })
+  const directory = createDirectory({ store, tenant })
   await directory.importPeople(options.people ?? [{ line: 2, cells: PERSON }], NOW)
   const agents = ['payroll-export', 'other-agent'].map((agent, index) => ({
     line: index + 2,
@@ -174,7 +177,7 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
   const statusLists = createStatusLists(
     {
       issuer: credentialIssuer,
-      tenant: 'default',
+      tenant,
       bits: 2,
       ttlSeconds: 300,
       lifetimeSeconds: 86_400,
@@ -183,7 +186,7 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
     { ...shared, signer: signing.signer },
   )
   const texts = options.templates ?? [options.template ?? TEMPLATE]
-  const { template, people, store: given, templates, attestation, ...rest } = options
+  const { template, people, store: given, templates, attestation, seed, ...rest } = options
   const issuer = createIssuer(
     {
       mode: 'haip',
@@ -208,7 +211,8 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
       claims: directory,
       statusLists,
       signIn: SIGN_IN,
-      seal: createSeal([{ id: 'k1', key: random(32) }], { random }),
+      // Issuers of one process share it.
+      seal: createSeal([{ id: 'k1', key: createSeededRandom('seal')(32) }], { random }),
     },
   )
   const router = routeRequests(issuer.routes)
