@@ -298,6 +298,28 @@ describe('the issuer server over https', () => {
       'application/json',
       404,
     ],
+    [
+      'an id that no credential can have',
+      'credentials/status',
+      '{"id":"crd_é","status":"valid"}',
+      'application/json',
+      404,
+    ],
+    [
+      'an id longer than a key',
+      'credentials/status',
+      `{"id":"crd_${'x'.repeat(600)}","status":"valid"}`,
+      'application/json',
+      404,
+    ],
+    [
+      'an agent by a name nobody has',
+      'credentials/status',
+      '{"agent":"山田","status":"valid"}',
+      'application/json',
+      404,
+    ],
+    ['a deferred id that is none', 'deferred', '{"id":"dfr_é","decision":"denied"}', 'application/json', 404],
     ['another media type', 'people', 'x', 'application/json', 415],
     ['a CSV without its columns', 'people', 'a,b\n', 'text/csv', 400],
   ])('refuses %s in the management API', async (_, path, body, type, status) => {

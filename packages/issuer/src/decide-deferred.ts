@@ -6,7 +6,7 @@
  * @module
  */
 import { ProtocolError, type Store } from '@attache/core'
-import type { RecordKeys } from './stored-record.js'
+import { entriesUnder, type RecordKeys } from './stored-record.js'
 import { migrateTransactionRecord, type TransactionRecord } from './transaction-record.js'
 
 /** A credential that somebody has to decide about. */
@@ -20,11 +20,12 @@ export interface DecideDeferredDeps {
 
 /** Everything that was deferred and not fetched yet. */
 export async function listDeferred(deps: DecideDeferredDeps): Promise<readonly WaitingCredential[]> {
-  const entries = await deps.store.list(deps.keys.of('transaction', ''))
-  return entries.map(({ value }) => {
+  const waiting: WaitingCredential[] = []
+  for await (const { value } of entriesUnder(deps.keys.of('transaction', ''), deps.store)) {
     const { id, agent, template, state, requestedAt } = migrateTransactionRecord(value)
-    return { id, agent, template, state, requestedAt }
-  })
+    waiting.push({ id, agent, template, state, requestedAt })
+  }
+  return waiting
 }
 
 /**
@@ -37,15 +38,14 @@ export async function decideDeferred(
   decided: { readonly id: string; readonly decision: 'approved' | 'denied' },
   deps: DecideDeferredDeps,
 ): Promise<void> {
-  const entries = await deps.store.list(deps.keys.of('transaction', ''))
-  const entry = entries.find(({ value }) => migrateTransactionRecord(value).id === decided.id)
-  const record = entry && migrateTransactionRecord(entry.value)
-  if (entry === undefined || record === undefined) {
-    throw new ProtocolError('unknown_deferred', 'No such credential waits for a decision.')
+  for await (const { key, version, value } of entriesUnder(deps.keys.of('transaction', ''), deps.store)) {
+    const record = migrateTransactionRecord(value)
+    if (record.id !== decided.id) continue
+    const next = { ...record, state: decided.decision }
+    const moved =
+      record.state === 'pending' && (await deps.store.replace(key, version, next, record.expiresAt))
+    if (moved) return
+    throw new ProtocolError('deferred_decided', 'It was decided already.')
   }
-  const value = { ...record, state: decided.decision }
-  const moved =
-    record.state === 'pending' &&
-    (await deps.store.replace(entry.key, entry.version, value, record.expiresAt))
-  if (!moved) throw new ProtocolError('deferred_decided', 'It was decided already.')
+  throw new ProtocolError('unknown_deferred', 'No such credential waits for a decision.')
 }

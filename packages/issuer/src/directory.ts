@@ -12,7 +12,10 @@ import type { JsonValue, NumericDate, Store } from '@attache/core'
 import { type AgentRecord, migrateAgentRecord, parseAgentRow } from './agent-record.js'
 import type { ClaimsSource, ClaimsSubject } from './claims-source.js'
 import { migratePersonRecord, type PersonRecord, parsePersonRow, personFacts } from './person-record.js'
-import { createRecordKeys, type RecordKeys } from './stored-record.js'
+import { createRecordKeys, entriesUnder, type RecordKeys } from './stored-record.js'
+
+// More than anybody chooses from; who has more picks them by offer.
+const MAX_AGENTS = 1000
 
 /** One row of an import, with the line on which it begins. */
 export interface ImportRow {
@@ -75,9 +78,13 @@ export function createDirectory(deps: { readonly store: Store; readonly tenant?:
     },
 
     async listAgents(owner) {
-      const entries = await store.list(keys.of('agent', ''))
-      const agents = entries.map(({ value }) => migrateAgentRecord(value))
-      return agents.filter((each) => owner === undefined || each.owner === owner).map(({ agent }) => agent)
+      const agents: string[] = []
+      for await (const { value } of entriesUnder(keys.of('agent', ''), store)) {
+        const found = migrateAgentRecord(value)
+        if (owner === undefined || found.owner === owner) agents.push(found.agent)
+        if (agents.length === MAX_AGENTS) break
+      }
+      return agents
     },
 
     async find(agentId, now) {

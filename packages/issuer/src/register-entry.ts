@@ -10,7 +10,7 @@
  */
 import type { JsonValue, NumericDate, Store, StoreStep } from '@attache/core'
 import { z } from 'zod'
-import { checkRecordVersion, type RecordKeys, textHash } from './stored-record.js'
+import { checkRecordVersion, entriesUnder, type RecordKeys, textHash } from './stored-record.js'
 
 /** A stored register entry. */
 export type RegisterEntry = {
@@ -98,19 +98,16 @@ async function idsOf(
   query: RegisterQuery,
   deps: { readonly store: Pick<Store, 'list'>; readonly keys: RecordKeys },
 ): Promise<readonly string[]> {
-  if (query.by === 'id') return [query.id]
+  // An id as an operator typed it: what no id looks like is no key either, and names nothing.
+  if (query.by === 'id') return /^[\w-]{1,64}$/.test(query.id) ? [query.id] : []
   const prefix =
     query.by === 'agent'
       ? pointer('credential-of-agent', { whose: query.agent, id: '' }, deps.keys)
       : pointer('credential-of-owner', { whose: query.owner, id: '' }, deps.keys)
   const ids: string[] = []
-  let after: string | undefined
-  for (;;) {
-    const page = await deps.store.list(prefix, after)
-    ids.push(...page.flatMap((entry) => (typeof entry.value === 'string' ? [entry.value] : [])))
-    after = page.at(-1)?.key
-    if (after === undefined) return ids
-  }
+  for await (const { value } of entriesUnder(prefix, deps.store))
+    if (typeof value === 'string') ids.push(value)
+  return ids
 }
 
 function pointer(

@@ -14,6 +14,8 @@ import {
   isJsonObject,
   type JsonValue,
   member,
+  type Store,
+  type StoredEntry,
   storeKey,
   utf8,
 } from '@attache/core'
@@ -58,6 +60,18 @@ export function createRecordKeys(tenant: string): RecordKeys {
     place,
     of: (kind, id) => storeKey({ ...place, kind, id }),
     hashed: (kind, text) => storeKey({ ...place, kind, id: textHash(text) }),
+  }
+}
+
+/** All entries under a prefix, a page at a time. */
+export async function* entriesUnder(
+  prefix: string,
+  store: Pick<Store, 'list'>,
+): AsyncGenerator<StoredEntry, void> {
+  let page = await store.list(prefix)
+  while (page.length > 0) {
+    yield* page
+    page = await store.list(prefix, page.at(-1)?.key)
   }
 }
 
