@@ -20,17 +20,14 @@ let attester: RunningAttester
 let world: DaemonWorld
 
 beforeAll(async () => {
-  attesterWorld = await createAttesterWorld()
+  attesterWorld = await createAttesterWorld((same) => ({ ...same, dataFolder: 'data' }))
   attester = await attest(attesterWorld.configPath, () => world?.bench.time.clock() ?? NOW)
   attesterWorld.forwardTo(attester.listen.port)
   const { attester: url, tokenFile: workloadTokenFile, anchorsFile, anchors, tls } = attesterWorld
   const attestation = { attester: { url, workloadTokenFile, anchors: anchorsFile } }
   world = await createDaemonWorld((same) => same, { attester: { anchors, tls, attestation } })
 })
-afterAll(async () => {
-  await attester.close()
-  await attesterWorld.close()
-})
+afterAll(() => attesterWorld.close())
 
 const now = () => world.bench.time.clock()
 
@@ -178,6 +175,18 @@ describe('what lies on disk', () => {
       await store.close()
     }
     await world.close()
+  })
+
+  test('the attester has written down whom it vouched for', async () => {
+    await attester.close()
+    const store = await createLevelStore({ path: join(attesterWorld.folder, 'data'), clock: () => NOW })
+    try {
+      const entries = await store.list('t/default/audit/entry/attester/')
+      expect(entries.length).toBeGreaterThan(4)
+      expect(entries[0]?.value).toMatchObject({ kind: 'attester.vouched', facts: { rule: 'payroll' } })
+    } finally {
+      await store.close()
+    }
   })
 })
 

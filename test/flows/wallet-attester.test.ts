@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { type AuditTrail, createAuditTrail } from '@attache/audit'
 import {
   createMemoryStore,
   encodeBase64url,
@@ -39,6 +40,7 @@ interface World {
   readonly lines: readonly Line[]
   readonly time: ReturnType<typeof createFixedClock>
   readonly issuer: TokenIssuer
+  readonly trail: AuditTrail
   /** How many challenges are remembered as spent. */
   spent(): Promise<number>
   /** Asks as a wallet does. */
@@ -63,6 +65,7 @@ const RULES: AttesterOptions['rules'] = [
 async function createWorld(
   change: Partial<AttesterOptions> = {},
   issuer: TokenIssuer = cluster,
+  audit?: Pick<AuditTrail, 'append'>,
 ): Promise<World> {
   const time = createFixedClock()
   const random = createSeededRandom('attester')
@@ -72,6 +75,10 @@ async function createWorld(
   }
   const log = { info: write, warn: write, error: write }
   const store = createMemoryStore({ clock: time.clock })
+  const trail = createAuditTrail(
+    { tenant: 'default', trail: 'attester' },
+    { store, signer: attesterKey.signer, clock: time.clock },
+  )
   const network = createNetwork({ [issuer.issuer]: issuer.handle })
   const role = createAttester(
     {
@@ -90,6 +97,7 @@ async function createWorld(
     {
       signer: attesterKey.signer,
       store,
+      audit: audit ?? trail,
       seal: createSeal([{ id: 's1', key: random(32) }], { random }),
       fetch: network.fetch,
       clock: time.clock,
@@ -111,7 +119,8 @@ async function createWorld(
     time,
     issuer,
     post,
-    spent: async () => (await store.list('t/')).length,
+    trail,
+    spent: async () => (await store.list('t/default/attester/')).length,
     async attest(token, { instance = newSigner(), clientId = CLIENT, agent = 'payroll-export' } = {}) {
       const options = { attester: ATTESTER, anchors: attesterKey.anchors }
       const client = createRemoteAttester(options, { fetch: network.fetch, readToken: async () => token })
@@ -199,6 +208,39 @@ describe('the attester', () => {
     expect(await world.spent()).toBe(0)
     await world.attest(await token())
     expect(await world.spent()).toBe(1)
+  })
+})
+
+describe('the audit trail of an attester', () => {
+  test('names the rule, the client and the key, in a chain; a refusal is in the log alone', async () => {
+    const world = await createWorld()
+    const [first, second] = [newSigner(), newSigner()]
+    const text = await token()
+    await world.attest(text, { instance: first })
+    await expect(world.attest(text, { agent: 'other-agent' })).rejects.toMatchObject({
+      code: 'attester_refused',
+    })
+    await world.attest(text, { instance: second })
+    const entries = []
+    for await (const { kind, subject, facts } of world.trail.export()) entries.push({ kind, subject, facts })
+    expect(entries).toEqual(
+      [first, second].map(({ kid }) => ({
+        kind: 'attester.vouched',
+        subject: CLIENT,
+        facts: { rule: 'payroll', token_issuer: CLUSTER, instance: kid, expires_at: NOW + 900 },
+      })),
+    )
+    expect(await world.trail.verify()).toMatchObject({ ok: true })
+  })
+
+  test('nothing leaves that could not be written down', async () => {
+    const world = await createWorld({}, cluster, {
+      append: async () => {
+        throw new Error('The disk is full.')
+      },
+    })
+    await expect(world.attest(await token())).rejects.toMatchObject({ code: 'attester_unavailable' })
+    expect(world.lines.at(-1)?.event).toBe('attester.attestation.fault')
   })
 })
 

@@ -1,13 +1,14 @@
 /**
  * The attester as a process: builds it from its configuration and listens.
  *
- * Owns the composition, and taking it down again. It keeps no data: challenges are sealed with a key made at the
- * start, and the spent ones are remembered in memory for their minute, so that a restart ends both together. For that
- * reason one process answers for one identifier; several of them need `createAttester` over a shared seal and store.
+ * Owns the composition, and taking it down again. All it may keep is its audit trail: challenges are sealed with a key
+ * made at the start, so that a restart ends them together with what was remembered of the spent ones. For that reason
+ * one process answers for one identifier; several of them need `createAttester` over a shared seal and store.
  *
  * @module
  */
 import { dirname, resolve } from 'node:path'
+import { createAuditTrail } from '@attache/audit'
 import {
   type Clock,
   createGuardedFetch,
@@ -26,8 +27,9 @@ import {
   startListener,
   startUpError,
 } from '@attache/daemon'
-import { createSeal } from '@attache/keys'
-import { type AttesterOptions, createAttester, type WorkloadKeys } from '@attache/wallet'
+import { createSeal, type Signer } from '@attache/keys'
+import { createLevelStore } from '@attache/storage'
+import { type AttesterDeps, type AttesterOptions, createAttester, type WorkloadKeys } from '@attache/wallet'
 import {
   type AttesterProcessConfiguration,
   parseAttesterConfiguration,
@@ -56,27 +58,50 @@ export async function attest(configPath: string, clock: Clock = systemClock): Pr
   const configuration = parseAttesterConfiguration(readText(path))
   const files = createConfiguredFiles(dirname(path))
   const log = createPinoLog(configuration.logLevel)
-  const { allowPrivate, trustedCertificates, listen, signing } = configuration
-  const role = createAttester(attesterOptions(configuration, files), {
-    signer: files.signer(signing),
-    store: createMemoryStore({ clock }),
-    seal: createSeal([{ id: 'process', key: systemRandom(32) }], { random: systemRandom }),
-    fetch: createGuardedFetch({ ca: trustedCertificates.map(files.text), allowPrivate }),
-    clock,
-    random: systemRandom,
-    log,
-  })
-  const served = { origin: new URL(configuration.attester).origin, router: routeRequests(role.routes) }
-  const { port, close } = await startListener(listen, served, { files, log })
-  const { attester, tokenIssuers, rules } = configuration
-  log.info('attester.ready', { attester, port, token_issuers: tokenIssuers.length, rules: rules.length })
-  return {
-    attester,
-    listen: { host: listen.host, port },
-    tokenIssuers: tokenIssuers.length,
-    rules: rules.length,
-    close,
+  const signer = files.signer(configuration.signing)
+  const options = attesterOptions(configuration, files)
+  const memory = await openMemory(configuration.dataFolder, { files, signer, clock })
+  try {
+    const { allowPrivate, trustedCertificates, listen, attester, tokenIssuers, rules } = configuration
+    const role = createAttester(options, {
+      ...memory.deps,
+      signer,
+      seal: createSeal([{ id: 'process', key: systemRandom(32) }], { random: systemRandom }),
+      fetch: createGuardedFetch({ ca: trustedCertificates.map(files.text), allowPrivate }),
+      clock,
+      random: systemRandom,
+      log,
+    })
+    const served = { origin: new URL(attester).origin, router: routeRequests(role.routes) }
+    const listener = await startListener(listen, served, { files, log })
+    const counts = { tokenIssuers: tokenIssuers.length, rules: rules.length }
+    const { port } = listener
+    log.info('attester.ready', { attester, port, token_issuers: counts.tokenIssuers, rules: counts.rules })
+    const close = async () => {
+      await listener.close()
+      await memory.close()
+    }
+    return { attester, listen: { host: listen.host, port }, ...counts, close }
+  } catch (error) {
+    await memory.close()
+    throw error
   }
+}
+
+/** What an attester remembers: in memory, or on disk together with its audit trail. */
+async function openMemory(
+  dataFolder: string | undefined,
+  {
+    files,
+    signer,
+    clock,
+  }: { readonly files: ConfiguredFiles; readonly signer: Signer; readonly clock: Clock },
+): Promise<{ readonly deps: Pick<AttesterDeps, 'store' | 'audit'>; close(): Promise<void> }> {
+  if (dataFolder === undefined)
+    return { deps: { store: createMemoryStore({ clock }) }, close: async () => {} }
+  const store = await createLevelStore({ path: files.path(dataFolder), clock })
+  const audit = createAuditTrail({ tenant: 'default', trail: 'attester' }, { store, signer, clock })
+  return { deps: { store, audit }, close: () => store.close() }
 }
 
 function attesterOptions(

@@ -29,6 +29,8 @@ export interface AttesterProcessConfiguration {
   /** Its identifier: what wallets call, and what attestations carry as `iss`. */
   readonly attester: string
   readonly listen: ListenerConfiguration & { readonly tls: TlsFiles }
+  /** Where the audit trail lies, of everybody who was vouched for. Left out, there is the log alone. */
+  readonly dataFolder?: string | undefined
   /** The key that vouches, and the PEM file of its chain, without the root. */
   readonly signing: { readonly key: string; readonly certificates: string }
   readonly attestationSeconds?: number | undefined
@@ -97,6 +99,7 @@ function attesterSchema() {
         .regex(/^(\/[\w.~-]+)+$/, 'write it as /path, without a final slash')
         .optional(),
     }),
+    dataFolder: file.optional(),
     signing: z.strictObject({ key: file, certificates: file }),
     attestationSeconds: seconds,
     challengeSeconds: seconds,

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import type { AuditTrail } from '@attache/audit'
 import {
   type Clock,
   endpoint,
@@ -48,6 +49,8 @@ export interface AttesterDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Where it is written down who was vouched for; `createAuditTrail` makes one. @default nowhere but the log */
+  readonly audit?: Pick<AuditTrail, 'append'>
 }
 
 /** An attester. */
@@ -65,7 +68,7 @@ const DEFAULT_STALE_SECONDS = 3600
  */
 export function createAttester(given: AttesterOptions, deps: AttesterDeps): AttesterRole {
   const options = checkAttesterOptions(given)
-  const { signer, store, random, clock, log } = deps
+  const { signer, store, random, clock, log, audit } = deps
   if (signer.x5c !== undefined) requireOwnChain(signer.x5c, signer.publicJwk)
   const challenges = createServerNonces(
     {
@@ -77,7 +80,7 @@ export function createAttester(given: AttesterOptions, deps: AttesterDeps): Atte
   )
   const cache = { maxStaleSeconds: DEFAULT_STALE_SECONDS, ...options.keyCache }
   const tokens = createWorkloadTokens({ issuers: options.tokenIssuers, cache }, deps)
-  const vouching: VouchingDeps = { options, challenges, tokens, store, signer }
+  const vouching: VouchingDeps = { options, challenges, tokens, store, signer, audit }
   const urls = attesterUrls(options.attester)
   const shell = { statuses: ATTESTER_ERRORS, log, random }
 

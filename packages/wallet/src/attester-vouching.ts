@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { AuditTrail } from '@attache/audit'
 import type { NumericDate, Store } from '@attache/core'
 import { jwkThumbprint, type Signer } from '@attache/keys'
 import { createClientAttestation, type ServerNonces, spendChallenge } from '@attache/oauth'
@@ -26,6 +27,7 @@ export interface VouchingDeps {
   readonly store: Pick<Store, 'commit'>
   /** Key of the attester with its chain, leaf first, without the anchor. */
   readonly signer: Signer
+  readonly audit?: Pick<AuditTrail, 'append'> | undefined
 }
 
 /** An attestation, and what may be said about it in a log. */
@@ -66,11 +68,12 @@ export async function vouch(
   // Nothing but the key tells one instance from another: no agent, no subject, no pod.
   const statement = { clientId: rule.clientId, instanceKey, expiresAt, issuer: options.attester }
   const attestation = await createClientAttestation(statement, signer, now)
-  return {
-    attestation,
-    expiresAt,
-    rule: rule.id,
-    clientId: rule.clientId,
-    instanceJkt: jwkThumbprint(instanceKey),
-  }
+  const instanceJkt = jwkThumbprint(instanceKey)
+  // Before it leaves: where this cannot be written down, the request fails as it does when the store fails.
+  await deps.audit?.append({
+    kind: 'attester.vouched',
+    subject: rule.clientId,
+    facts: { rule: rule.id, token_issuer: rule.issuer, instance: instanceJkt, expires_at: expiresAt },
+  })
+  return { attestation, expiresAt, rule: rule.id, clientId: rule.clientId, instanceJkt }
 }
