@@ -7,6 +7,7 @@ import {
   parseForm,
 } from '@attache/core'
 import {
+  createAnchors,
   createSoftwareSigner,
   encryptJwe,
   generateDecryptionKey,
@@ -20,6 +21,8 @@ import {
   parseAuthorizationRequest,
   parseDcqlQuery,
   parseRequestUrl,
+  STATIC_AUDIENCE,
+  verifyRequestObject,
 } from '@attache/openid4vp'
 import { describe, expect, test } from 'vitest'
 import { NOW } from '../support/clock.js'
@@ -27,6 +30,7 @@ import { bindTo, reasonIn } from '../support/forged-presentation.js'
 import {
   API,
   askResult,
+  ca,
   createWallet,
   createWorld,
   fetchRequest,
@@ -163,6 +167,54 @@ describe('the request', () => {
         if (clientIdPrefix === 'redirect_uri') expect(parameters.get('response_mode')).toBe(responseMode)
         else expect((await fetchRequest(world, requestUrl)).request.responseMode).toBe(responseMode)
       }
+    }
+  })
+
+  test('travels signed and whole in its URL where wallets fetch nothing [VP-V-JAR-05] [VP-V-JAR-06]', async () => {
+    const world = createWorld()
+    const { requestUrl } = await world.verifier.startTransaction({ query: QUERY, delivery: 'value' })
+    expect([...new URL(requestUrl).searchParams.keys()]).toEqual(['client_id', 'request'])
+    const handover = parseRequestUrl(requestUrl)
+    if (handover.kind !== 'object') throw new Error('It travelled otherwise.')
+    const { request } = await verifyRequestObject(handover.requestObject, {
+      clientId: handover.clientId,
+      audiences: [STATIC_AUDIENCE],
+      algorithms: ['ES256'],
+      trust: { anchors: createAnchors('verifiers', [ca.pem]) },
+      now: NOW,
+    })
+    const response = await postResponse(world, request.responseUri ?? '', await soundBody(wallet, request))
+    expect(response.status).toBe(200)
+    // High assurance sends references alone.
+    const haip = createWorld({ profile: 'haip' })
+    await expect(haip.verifier.startTransaction({ query: QUERY, delivery: 'value' })).rejects.toMatchObject({
+      code: 'haip_by_reference',
+    })
+  })
+
+  test('brings what others say of the verifier, made for this very request [VP-V-INF-01] [VP-V-INF-02]', async () => {
+    const world = createWorld()
+    const made: JsonObject[] = []
+    const verifierInfo = async ({ clientId, nonce }: { clientId: string; nonce: string }) => {
+      made.push({ clientId, nonce })
+      return [{ format: 'https://registrar.example/v1', data: `for ${nonce}`, credentialIds: ['role_cred'] }]
+    }
+    const [one, two] = [await begin(world, { verifierInfo }), await begin(world, { verifierInfo })]
+    expect(one.request.verifierInfo).toEqual([
+      {
+        format: 'https://registrar.example/v1',
+        data: `for ${one.request.nonce}`,
+        credentialIds: ['role_cred'],
+      },
+    ])
+    expect(made).toEqual([one, two].map(({ request: { clientId, nonce } }) => ({ clientId, nonce })))
+    const again = await fetchRequest(world, one.started.requestUrl)
+    expect(again.request.verifierInfo).toEqual(one.request.verifierInfo)
+    const constant = await begin(world, { verifierInfo: [{ format: 'jwt', data: 'a.b.c' }] })
+    expect(constant.request.verifierInfo).toMatchObject([{ format: 'jwt', data: 'a.b.c' }])
+    for (const wrong of [[], [{ format: 'jwt', data: 'a.b.c', credentialIds: ['unknown'] }]]) {
+      const asked = world.verifier.startTransaction({ query: QUERY, verifierInfo: wrong })
+      await expect(asked).rejects.toMatchObject({ code: 'verifier_info' })
     }
   })
 

@@ -85,7 +85,12 @@ describe('the audit trail of a verifier', () => {
     })
     expect(granted?.['facts']).toMatchObject({ client: wallet.clientId, scope: 'payroll:export', presented })
     const trust = expect.stringMatching(/^[\w-]{12}$/)
-    expect(letIn?.['facts']).toMatchObject({ client: wallet.clientId, scope: 'payroll:export', presented, trust })
+    expect(letIn?.['facts']).toMatchObject({
+      client: wallet.clientId,
+      scope: 'payroll:export',
+      presented,
+      trust,
+    })
     expect(refused?.['facts']).toMatchObject({ code: 'credential_revoked', presented })
     const text = JSON.stringify(await entries())
     for (const value of ['Manager', token, wallet.credential.slice(0, 40)]) expect(text).not.toContain(value)

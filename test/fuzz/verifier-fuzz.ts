@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { type FormParameters, type JsonObject, routeRequests } from '@attache/core'
-import { createDpopProof, encodeForm } from '@attache/oauth'
+import { type JsonObject, routeRequests } from '@attache/core'
+import { createDpopProof, encodeForm, type FormParameters } from '@attache/oauth'
 import {
   API,
   beginChallenge,

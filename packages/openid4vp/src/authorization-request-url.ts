@@ -50,6 +50,19 @@ export function requestUrlByReference(
 }
 
 /**
+ * Makes the URL of a signed request by value: `client_id` and `request`. Long for a QR code, and without the wallet's
+ * nonce; for wallets that fetch nothing.
+ *
+ * Source: OpenID4VP 1.0, section 5.4; RFC 9101, section 5.1.
+ */
+export function requestUrlWithObject(
+  base: string,
+  signed: { readonly clientId: string; readonly requestObject: string },
+): string {
+  return appendQuery(base, new URLSearchParams({ client_id: signed.clientId, request: signed.requestObject }))
+}
+
+/**
  * Makes the URL of an unsigned request: every parameter in it, objects as JSON text.
  *
  * Source: OpenID4VP 1.0, section 5.1.

@@ -11,6 +11,7 @@ export {
   parseRequestUrl,
   requestUrlByReference,
   requestUrlByValue,
+  requestUrlWithObject,
 } from './authorization-request-url.js'
 export type { PostedResponse, ReceivedResponse, WalletAnswer } from './authorization-response.js'
 export {

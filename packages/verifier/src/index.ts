@@ -36,7 +36,7 @@ export { credential, credentialSet, query } from './query-builder.js'
 export type { ResultRequest, TransactionResult } from './redeem-result.js'
 export type { Requirement } from './requirement.js'
 export type { VerifierOptions } from './settings.js'
-export type { StartedTransaction, TransactionOptions } from './start-transaction.js'
+export type { StartedTransaction, TransactionOptions, VerifierInfoMaker } from './start-transaction.js'
 export type { PresentationContext, StepUp } from './step-up.js'
 export { PRESENTATION_CONTEXTS } from './step-up.js'
 export type {

@@ -58,6 +58,7 @@ export function transactionRequest(
     state: transaction.stateParameter,
     ...(transaction.scope === undefined ? { dcqlQuery: transaction.query } : { scope: transaction.scope }),
     transactionData: transaction.transactionData,
+    verifierInfo: transaction.verifierInfo,
     ...(isFederated(transaction.clientId) ? {} : { clientMetadata: clientMetadataFor(settings, key) }),
   }
 }

@@ -15,21 +15,9 @@ import {
   type Store,
 } from '@attache/core'
 import { digest, generateDecryptionKey, type Signer } from '@attache/keys'
-import {
-  checkOutgoingRequest,
-  checkRequestReference,
-  encodeAuthorizationRequest,
-  encodeTransactionData,
-  x509HashClientIdentifier,
-} from '@attache/openid4vp'
-import {
-  fragmentUri,
-  requestUriOf,
-  requestUrl,
-  responseUri,
-  transactionRequest,
-} from './presentation-request.js'
-import { refuseFederatedEncryption, requestSigner } from './request-identity.js'
+import { encodeTransactionData, type VerifierInfo, x509HashClientIdentifier } from '@attache/openid4vp'
+import { handOver } from './hand-over.js'
+import { fragmentUri, responseUri } from './presentation-request.js'
 import { readOwnQuery } from './requirement.js'
 import type { Settings } from './settings.js'
 import { encodeTransaction, type Requested, transactionHandle, transactionKey } from './transaction.js'
@@ -48,6 +36,13 @@ export interface TransactionOptions {
    * @default `direct_post.jwt`
    */
   readonly responseMode?: 'direct_post' | 'direct_post.jwt' | 'fragment'
+  /**
+   * What others say about this verifier: attestations that travel with the request. One that is bound to the request
+   * is made for its `nonce` and `clientId`. @default none
+   */
+  readonly verifierInfo?: readonly VerifierInfo[] | VerifierInfoMaker
+  /** Whether wallets fetch the signed request, or find it whole in the URL. @default `reference` */
+  readonly delivery?: 'reference' | 'value'
   /** How the wallet fetches the request. @default `get` */
   readonly method?: 'get' | 'post'
   /**
@@ -64,6 +59,11 @@ export interface TransactionOptions {
   /** No redirect after the answer: the transaction id alone fetches the result. @default false */
   readonly crossDevice?: boolean
 }
+
+/** Makes attestations for one request (OpenID4VP 1.0, section 5.11.1). */
+export type VerifierInfoMaker = (
+  request: Pick<Requested, 'clientId' | 'nonce'>,
+) => readonly VerifierInfo[] | Promise<readonly VerifierInfo[]>
 
 /** What our own pages add. */
 export interface PageTransactionOptions extends TransactionOptions {
@@ -116,14 +116,17 @@ export async function startTransaction(
   const transactionId = randomText(random)
   const handle = transactionHandle(transactionId)
   const addresses = answerAddresses({ ...options, responseMode }, handle, settings)
+  const clientId = clientIdFor(options, addresses.answerUri, deps)
+  const nonce = randomText(random)
   const transaction: Requested = {
     state: 'requested',
-    clientId: clientIdFor(options, addresses.answerUri, deps),
+    clientId,
     query,
     scope: options.scope,
     transactionData: options.transactionData?.map(encodeTransactionData),
     responseMode,
-    nonce: randomText(random),
+    nonce,
+    verifierInfo: await readVerifierInfo(options.verifierInfo, { clientId, nonce }),
     stateParameter: randomText(random),
     method: options.method ?? 'get',
     decryptionKey: responseMode === 'direct_post.jwt' ? generateDecryptionKey().privateJwk : undefined,
@@ -134,10 +137,10 @@ export async function startTransaction(
     grant: undefined,
     unreadable: 0,
   }
-  const handover = handOver(transaction, { handle, options, now }, deps)
+  const handover = await handOver(transaction, { handle, options, now }, deps)
   const keepUntil = transaction.expiresAt + RESULT_SECONDS
   await store.put(transactionKey(handle), encodeTransaction(transaction), keepUntil)
-  const { clientId, expiresAt } = transaction
+  const { expiresAt } = transaction
   return { transactionId, clientId, ...handover, responseUri: responseUri(handle, settings), expiresAt }
 }
 
@@ -149,32 +152,11 @@ function askedQuery({ query, scope }: TransactionOptions, { presentationScopes }
   throw configurationError('query_xor_scope', 'Give either a query or a scope that the options name.')
 }
 
-interface HandOver {
-  readonly handle: string
-  readonly options: TransactionOptions
-  readonly now: NumericDate
-}
-
-// What wallets would refuse is refused here, before anything is kept.
-function handOver(
-  transaction: Requested,
-  { handle, options, now }: HandOver,
-  { settings, signer }: StartTransactionDeps,
-): { readonly requestUri: string; readonly requestUrl: string } {
-  const unsigned = options.clientIdPrefix === 'redirect_uri'
-  const { identity } = settings
-  if (transaction.responseMode === 'direct_post.jwt') refuseFederatedEncryption(transaction.clientId)
-  const request = transactionRequest(transaction, handle, settings)
-  checkOutgoingRequest({
-    parameters: encodeAuthorizationRequest(request),
-    delivery: unsigned ? 'parameters' : 'reference',
-    signer: unsigned ? undefined : requestSigner(transaction.clientId, now, { identity, signer }),
-    profile: settings.profile,
-  })
-  const base = options.walletUrl ?? 'openid4vp://'
-  const requestUri = requestUriOf(handle, settings)
-  checkRequestReference(requestUri, transaction.method)
-  return { requestUri, requestUrl: requestUrl(transaction, { handle, base }, settings) }
+async function readVerifierInfo(
+  info: TransactionOptions['verifierInfo'],
+  request: Pick<Requested, 'clientId' | 'nonce'>,
+): Promise<readonly VerifierInfo[] | undefined> {
+  return typeof info === 'function' ? info(request) : info
 }
 
 function clientIdFor(options: TransactionOptions, answerUri: string, deps: StartTransactionDeps): string {

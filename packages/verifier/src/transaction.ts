@@ -18,7 +18,14 @@ import {
   storeKey,
 } from '@attache/core'
 import { digest } from '@attache/keys'
-import { type DcqlQuery, encodeDcqlQuery, parseDcqlQuery } from '@attache/openid4vp'
+import {
+  type DcqlQuery,
+  encodeDcqlQuery,
+  encodeVerifierInfo,
+  parseDcqlQuery,
+  parseVerifierInfo,
+  type VerifierInfo,
+} from '@attache/openid4vp'
 import { PLACE } from './client-authentication.js'
 import { PRESENTATION_REASONS, type PresentationReason } from './errors.js'
 import { encodePresentation, type Presentation, parsePresentation } from './presentation.js'
@@ -49,6 +56,8 @@ export interface Requested extends AnyTransaction {
   readonly scope: string | undefined
   /** `transaction_data` entries as sent; absent without. */
   readonly transactionData: readonly string[] | undefined
+  /** Attestations that travel with the request; absent without. */
+  readonly verifierInfo?: readonly VerifierInfo[] | undefined
   readonly nonce: string
   /** The `state` parameter. */
   readonly stateParameter: string
@@ -164,6 +173,9 @@ export function encodeTransaction(transaction: Transaction): JsonObject {
         ...(transactionData === undefined ? {} : { transactionData }),
         ...(decryptionKey === undefined ? {} : { decryptionKey }),
         ...(returnUri === undefined ? {} : { returnUri }),
+        ...(transaction.verifierInfo === undefined
+          ? {}
+          : { verifierInfo: transaction.verifierInfo.map(encodeVerifierInfo) }),
         ...(transaction.redirectUri === undefined ? {} : { redirectUri: transaction.redirectUri }),
       }
     }
@@ -219,6 +231,7 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
   const [nonce, stateParameter] = [optionalText(value, 'nonce'), optionalText(value, 'stateParameter')]
   const decryptionKey = member(value, 'decryptionKey')
   const unreadable = member(value, 'unreadable')
+  const verifierInfo = member(value, 'verifierInfo')
   const clientId = optionalText(value, 'clientId')
   if (nonce === undefined || stateParameter === undefined || clientId === undefined) return undefined
   if (typeof unreadable !== 'number') return undefined
@@ -237,6 +250,7 @@ function parseRequested(value: JsonObject, common: AnyTransaction): Requested | 
     decryptionKey: isJsonObject(decryptionKey) ? decryptionKey : undefined,
     returnUri: optionalText(value, 'returnUri'),
     redirectUri: optionalText(value, 'redirectUri'),
+    verifierInfo: verifierInfo === undefined ? undefined : parseVerifierInfo(verifierInfo, undefined),
   }
 }
 
