@@ -1,8 +1,22 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { CONSENT_PATH, callSocket, STATUS_PATH, VISITS_PATH } from '@attache/agent'
-import { createGuardedFetch, isJsonArray, isJsonObject, type JsonObject, routeRequests } from '@attache/core'
+import {
+  CONSENT_PATH,
+  callSocket,
+  EXPLAIN_PATH,
+  KILL_SWITCH_PATH,
+  STATUS_PATH,
+  VISITS_PATH,
+} from '@attache/agent'
+import {
+  createGuardedFetch,
+  isJsonArray,
+  isJsonObject,
+  type JsonObject,
+  routeRequests,
+  SILENT_LOG,
+} from '@attache/core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createOpener } from '../../apps/wallet/src/open-address.js'
 import { visitorRoutes } from '../../apps/wallet/src/visitor-routes.js'
@@ -17,7 +31,10 @@ import { AGENT } from '../support/wallet-world.js'
 
 const TOKEN = 'status-token-of-the-test-peers-0123456789'
 
-function withVisitors(more: JsonObject = {}): Promise<DaemonWorld> {
+function withVisitors(
+  more: JsonObject = {},
+  issuer: { transactionCode?: null } = { transactionCode: null },
+): Promise<DaemonWorld> {
   return createDaemonWorld(
     (configuration) => ({
       ...configuration,
@@ -32,10 +49,15 @@ function withVisitors(more: JsonObject = {}): Promise<DaemonWorld> {
       },
     }),
     {
-      issuer: { transactionCode: null },
+      issuer,
       files: async (tls) => {
         const { key, cert } = await certifyTls(tls, { name: 'localhost' })
-        return { 'visitors.key': key, 'visitors.pem': cert, 'status.token': TOKEN }
+        return {
+          'visitors.key': key,
+          'visitors.pem': cert,
+          'visitors.code': '000000',
+          'status.token': TOKEN,
+        }
       },
     },
   )
@@ -144,6 +166,53 @@ describe('visitors of the wallet daemon', () => {
     expect((await peer.get('/visits/vis_unknown')).status).toBe(404)
   })
 
+  test('the kill switch stops visits as well, and explain tells of them', async () => {
+    world = await withVisitors()
+    const peer = visitor(world)
+    await ask(world, KILL_SWITCH_PATH, { agent: AGENT, stopped: true })
+    expect(await (await peer.get(await offerPath(world))).text()).toContain('<main id="error">')
+    expect(await peer.interactions()).toMatchObject([{ state: 'error', code: 'agent_stopped' }])
+    // Over a restart as well.
+    await world.restart()
+    expect(await (await visitor(world).get(await offerPath(world))).text()).toContain('<main id="error">')
+    await ask(world, KILL_SWITCH_PATH, { agent: AGENT, stopped: false })
+    expect(await (await visitor(world).get(await offerPath(world))).text()).toContain('<main id="success">')
+    const { value } = await ask(world, EXPLAIN_PATH, { agent: AGENT })
+    const decisions = isJsonObject(value) && isJsonArray(value['explanations']) ? value['explanations'] : []
+    expect(decisions.filter(isJsonObject).map(({ code }) => code)).toEqual(
+      expect.arrayContaining(['stored', 'agent_stopped', 'released']),
+    )
+  })
+
+  test('a configured transaction code answers offers that ask for one [IOP-W-05]', async () => {
+    // What code the issuer will ask for is known only once it has made the offer.
+    world = await withVisitors({ transactionCodeFile: 'visitors.code' }, {})
+    const daemon = world
+    const wanted = { agent: AGENT, by: 'reference' } as const
+    const { uri, txCode = '' } = await world.bench.issuer.createOffer(wanted, world.bench.time.clock())
+    const path = `/credential-offer${new URL(uri).search}`
+    expect(await (await visitor(world).get(path)).text()).toContain('<main id="error">')
+    writeFileSync(join(daemon.folder, 'visitors.code'), `${txCode}\n`)
+    await world.restart()
+    expect(await (await visitor(world).get(path)).text()).toContain('<main id="success">')
+  })
+
+  test('a fault is a page, and nothing about it', async () => {
+    const broken: Visits = {
+      begin: () => Promise.reject(new Error('secret-canary')),
+      finishLogin: () => Promise.reject(new Error('secret-canary')),
+      consent: async () => undefined,
+      find: () => undefined,
+      list: () => [],
+    }
+    const router = routeRequests(visitorRoutes(broken, TOKEN, { ...createFixedClock(), log: SILENT_LOG }))
+    for (const path of ['/credential-offer?x=1', '/presentation-request?x=1', '/callback?code=1']) {
+      const answer = await router(new Request(`https://wallet.example${path}`))
+      expect(answer?.status).toBe(500)
+      expect(await answer?.text()).toMatch(/<main id="error">(?!.*canary)/)
+    }
+  })
+
   test('is off unless configured: nobody listens, and nothing waits [IOP-W-01]', async () => {
     world = await withVisitors()
     const port = world.daemon().ports.visitors ?? 0
@@ -189,14 +258,14 @@ describe('after a presentation', () => {
         wallet,
         clock: createFixedClock().clock,
         random: createSeededRandom('visits'),
-        log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+        log: SILENT_LOG,
         ...(open === undefined ? {} : { open }),
       },
     )
   const link = ({ clientId }: World) =>
     `https://wallet.example/presentation-request?${new URLSearchParams({ client_id: clientId, request_uri: REQUEST_URI })}`
   const browse = async (visits: Visits, url: string) => {
-    const router = routeRequests(visitorRoutes(visits, TOKEN, createFixedClock()))
+    const router = routeRequests(visitorRoutes(visits, TOKEN, { ...createFixedClock(), log: SILENT_LOG }))
     return (await router(new Request(url))) ?? new Response(null, { status: 404 })
   }
 
@@ -238,7 +307,7 @@ describe('after a presentation', () => {
         wallet: peer.wallet,
         clock: createFixedClock().clock,
         random: createSeededRandom('waiting'),
-        log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+        log: SILENT_LOG,
       },
     )
     const begun = await Promise.all(Array.from({ length: 21 }, () => visits.begin('request', link(peer))))
@@ -261,7 +330,7 @@ describe('the command that opens addresses', () => {
     writeFileSync(script, `#!/bin/sh\nprintf '%s|' "$@" > "$1.new" && mv "$1.new" "$1"\n`)
     chmodSync(script, 0o700)
     const url = 'https://api.example/done?a=$(id)&b=`id`;x#code=1'
-    createOpener([script, target], { log: { info: () => {}, warn: () => {}, error: () => {} } })(url)
+    createOpener([script, target], { log: SILENT_LOG })(url)
     await expect.poll(() => existsSync(target), { timeout: 20_000 }).toBe(true)
     expect(readFileSync(target, 'utf8')).toBe(`${target}|${url}|`)
   })

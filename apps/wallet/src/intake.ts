@@ -28,6 +28,8 @@ export interface Intake {
   /** Ports by part, as far as they are open. */
   readonly ports: Readonly<Partial<Record<'remote' | 'visitors' | 'inbox', number>>>
   readonly visits?: Visits
+  /** The wallet that visitors meet; stopped and explained with the other one. */
+  readonly visitorsWallet?: Wallet
   readonly inbox?: Inbox
   /** For people, at every start. */
   readonly warnings: readonly string[]
@@ -60,6 +62,7 @@ export async function openIntake(configuration: WalletConfiguration, deps: Intak
   return {
     ports: { ...remote.ports, ...visitors.ports, ...inbox.ports },
     ...(visitors.visits === undefined ? {} : { visits: visitors.visits }),
+    ...(visitors.visitorsWallet === undefined ? {} : { visitorsWallet: visitors.visitorsWallet }),
     ...(inbox.inbox === undefined ? {} : { inbox: inbox.inbox }),
     warnings: visitors.warnings ?? [],
   }
@@ -80,7 +83,7 @@ async function openRemote({ remote, agents }: WalletConfiguration, deps: IntakeD
 async function openVisitors(
   configuration: WalletConfiguration,
   deps: IntakeDeps,
-): Promise<Partial<Pick<Intake, 'ports' | 'visits' | 'warnings'>>> {
+): Promise<Partial<Pick<Intake, 'ports' | 'visits' | 'visitorsWallet' | 'warnings'>>> {
   const { visitors, maintenanceSeconds } = configuration
   if (visitors === undefined) return {}
   const { files, log, clock, opened } = deps
@@ -89,10 +92,11 @@ async function openVisitors(
   const store = await deps.openStore(files.path(visitors.dataFolder))
   opened.push(() => store.close())
   const wallet = deps.walletOver(store)
+  await stopAlike(agent, { from: deps.wallet, to: wallet })
   const txCode = transactionCodeFile === undefined ? undefined : files.text(transactionCodeFile).trim()
   const open = openWith === undefined ? {} : { open: createOpener(openWith, { log }) }
   const visits = createVisits({ agent, consent, txCode }, { ...deps, ...open, wallet })
-  const router = routeRequests(visitorRoutes(visits, files.token(visitors.statusTokenFile), { clock }))
+  const router = routeRequests(visitorRoutes(visits, files.token(visitors.statusTokenFile), { clock, log }))
   const listener = await startListener(listen, { origin, router }, { files, log })
   opened.push(() => listener.close())
   const rounds = { seconds: maintenanceSeconds, event: 'wallet.visitors_maintenance_fault', log }
@@ -100,7 +104,16 @@ async function openVisitors(
   const said = consent === 'automatic' ? 'without asking anybody' : "after the operator's consent"
   const warning = `Visitors are let in at ${origin}: whoever reaches it can start issuances and presentations for ${agent}, ${said}. This part is for tests with strict peers; remove visitors from the configuration when they are done.`
   log.warn('wallet.visitors_open', { origin, agent, consent })
-  return { ports: { visitors: listener.port }, visits, warnings: [warning] }
+  return { ports: { visitors: listener.port }, visits, visitorsWallet: wallet, warnings: [warning] }
+}
+
+// The switch may have been used while this part was off.
+async function stopAlike(
+  agent: string,
+  { from, to }: { readonly from: Wallet; readonly to: Wallet },
+): Promise<void> {
+  const [{ stopped }, own] = [await from.overview(agent), await to.overview(agent)]
+  if (own.stopped !== stopped) await to.setStopped(agent, stopped)
 }
 
 function checkVisitors({ visitors, agents, dataFolder }: WalletConfiguration, files: ConfiguredFiles): void {

@@ -32,7 +32,7 @@ import { type StatusFacts, statusCalls } from './status-calls.js'
 /** What the operator's calls need to know. */
 export interface OperatorFacts extends StatusFacts {
   /** The ways in that are configured. */
-  readonly intake: Pick<Intake, 'inbox' | 'visits'>
+  readonly intake: Pick<Intake, 'inbox' | 'visits' | 'visitorsWallet'>
   /** What was counted and measured, in the Prometheus exposition format. */
   readonly metrics: () => Promise<string>
   /** Examines configuration, files and peers. */
@@ -88,7 +88,9 @@ export function operatorCalls(facts: OperatorFacts, wallet: Wallet): Calls {
     [`POST ${KILL_SWITCH_PATH}`]: (body) => {
       const request = parseKillSwitchRequest(body)
       return forAgent(request, async () => {
-        if (request !== undefined) await wallet.setStopped(request.agent, request.stopped)
+        // A stopped agent is stopped for its visitors too.
+        for (const one of walletsOf(facts, wallet))
+          if (request !== undefined) await one.setStopped(request.agent, request.stopped)
         return request
       })
     },
@@ -109,9 +111,14 @@ async function explain(
   const { agent, reference, limit = DEFAULT_LIMIT } = request
   const agents = agent === undefined ? [...facts.agents.keys()] : [agent]
   const what = { limit, ...(reference === undefined ? {} : { reference }) }
-  const found = await Promise.all(agents.map((id) => wallet.explain(id, what)))
+  const wallets = walletsOf(facts, wallet)
+  const found = await Promise.all(wallets.flatMap((one) => agents.map((id) => one.explain(id, what))))
   return found
     .flat()
     .sort((a, b) => b.at - a.at)
     .slice(0, limit)
+}
+
+function walletsOf({ intake: { visitorsWallet } }: OperatorFacts, wallet: Wallet): readonly Wallet[] {
+  return visitorsWallet === undefined ? [wallet] : [wallet, visitorsWallet]
 }

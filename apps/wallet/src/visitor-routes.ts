@@ -8,7 +8,16 @@
  *
  * @module
  */
-import { type Clock, equalText, json, NO_STORE, type Route, type RouteHandler } from '@attache/core'
+import {
+  type Clock,
+  describeCause,
+  equalText,
+  json,
+  type Log,
+  NO_STORE,
+  type Route,
+  type RouteHandler,
+} from '@attache/core'
 import { createRateLimit } from './rate-limit.js'
 import { answerPage, answerVisit } from './visit-pages.js'
 import { summaryOf, type Visits } from './visits.js'
@@ -19,7 +28,7 @@ const PER_MINUTE = 60
 export function visitorRoutes(
   visits: Visits,
   token: string,
-  deps: { readonly clock: Clock },
+  deps: { readonly clock: Clock; readonly log: Log },
 ): readonly Route[] {
   const limit = createRateLimit(PER_MINUTE, deps)
   const visit =
@@ -27,8 +36,13 @@ export function visitorRoutes(
     async ({ url }) => {
       const turn = limit.take()
       if (!turn.allowed) return answerPage('error', 429, { 'Retry-After': String(turn.retryAfterSeconds) })
-      const begun = await work(url)
-      return begun === undefined ? answerPage('error', 503) : answerVisit(begun)
+      try {
+        const begun = await work(url)
+        return begun === undefined ? answerPage('error', 503) : answerVisit(begun)
+      } catch (error) {
+        deps.log.error('wallet.visit_fault', { cause: describeCause(error) ?? 'unknown' })
+        return answerPage('error', 500)
+      }
     }
   const get = (path: string, handle: RouteHandler): Route => ({ method: 'GET', path, handle })
   return [
