@@ -105,16 +105,7 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
     const intake = await openIntake(configuration, ways)
     const examination = examinationOf({ path, startedWith, agents }, { fetch: world.fetch, wallet, clock })
     const places = await openSockets(
-      {
-        folder: runtimeFolder,
-        wallet,
-        intake,
-        log,
-        opened,
-        startedAt: clock(),
-        examine: examination,
-        metrics,
-      },
+      { folder: runtimeFolder, wallet, intake, log, opened, startedAt: clock(), examination, metrics },
       options,
     )
     const seconds = configuration.maintenanceSeconds
@@ -167,7 +158,7 @@ async function openSockets(
     readonly log: Log
     readonly opened: Opened
     readonly startedAt: number
-    readonly examine: () => Promise<readonly Finding[]>
+    readonly examination: () => Promise<readonly Finding[]>
     readonly metrics: () => Promise<string>
   },
   options: WalletOptions,
@@ -182,7 +173,7 @@ async function openSockets(
   }
   const agentSockets = new Map<string, string>()
   for (const { id } of options.agents) agentSockets.set(id, await open(id, () => agentCalls(id, wallet)))
-  const { startedAt, intake, metrics, examine: examination } = parts
+  const { startedAt, intake, metrics, examination } = parts
   const facts = { agents: agentSockets, startedAt, intake, metrics, examine: examination }
   // Last: whoever finds the operator's socket finds everything open.
   const operatorSocket = await open(OPERATOR_SOCKET, () => operatorCalls(facts, wallet))

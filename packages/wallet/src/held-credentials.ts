@@ -91,7 +91,7 @@ export function createHeldCredentials(deps: {
   const shelves = createShelves(ledger)
   const looks = new Map<string, NumericDate>()
   const open = async (agent: string, id: string, at?: LedgerPage) => {
-    const content = (await ledger.open(agent, 'credential', [id], at)).contents.get(id)
+    const content = (await ledger.open({ agent, kind: 'credential', ids: [id] }, at)).contents.get(id)
     return content === undefined ? undefined : parseHeldCredential(content)
   }
   const writing = (held: HeldCredential) =>
@@ -157,7 +157,7 @@ function createShelves(ledger: Ledger) {
     const counts = page.counts('credential')
     const before = known?.page.counts('credential')
     const changed = [...counts.keys()].filter((id) => before?.get(id) !== counts.get(id))
-    const opened = await ledger.open(agent, 'credential', changed)
+    const opened = await ledger.open({ agent, kind: 'credential', ids: changed })
     if (opened.page !== page) return fill(agent, opened.page, known)
     const byId = new Map<string, CredentialCard>()
     for (const id of counts.keys()) {

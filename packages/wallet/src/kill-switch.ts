@@ -23,7 +23,7 @@ export function createKillSwitch(deps: { readonly ledger: Ledger }): KillSwitch 
   return {
     async isStopped(agent) {
       try {
-        const content = (await deps.ledger.open(agent, 'switch', [ID])).contents.get(ID)
+        const content = (await deps.ledger.open({ agent, kind: 'switch', ids: [ID] })).contents.get(ID)
         return content !== undefined && isJsonObject(content) && member(content, 'stopped') === true
       } catch (error) {
         if (error instanceof VerificationError && error.code === 'record_rolled_back') return true

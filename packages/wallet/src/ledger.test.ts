@@ -41,7 +41,7 @@ const write = (ledger: Ledger, content: JsonValue, id = 'crd_1') =>
 const remove = (ledger: Ledger, id = 'crd_1') =>
   ledger.change(AGENT, async () => ({ remove: [{ kind: 'credential', id }] }))
 const read = async (ledger: Ledger, id = 'crd_1') =>
-  (await ledger.open(AGENT, 'credential', [id])).contents.get(id)
+  (await ledger.open({ agent: AGENT, kind: 'credential', ids: [id] })).contents.get(id)
 
 /** Takes a copy of some entries, to put them back later. */
 async function copyOf(store: Store, keys: readonly string[]): Promise<() => Promise<void>> {
@@ -179,7 +179,7 @@ describe('a change', () => {
     const other = restart().ledger
     const ids = Array.from({ length: 30 }, (_, at) => `crd_${at}`)
     await Promise.all(ids.map((id, at) => write(at % 2 === 0 ? ledger : other, id, id)))
-    const { contents } = await ledger.open(AGENT, 'credential', ids)
+    const { contents } = await ledger.open({ agent: AGENT, kind: 'credential', ids })
     expect([...contents.values()].sort()).toEqual([...ids].sort())
     expect(new Set((await other.page(AGENT)).counts('credential').values()).size).toBe(ids.length)
   })

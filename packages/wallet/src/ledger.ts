@@ -36,6 +36,11 @@ export interface LedgerPlace {
   readonly id: string
 }
 
+/** Records of one kind. */
+export interface LedgerPlaces extends Omit<LedgerPlace, 'id'> {
+  readonly ids: readonly string[]
+}
+
 /** The ledger of one agent at one time; the same object as long as nothing changed. */
 export interface LedgerPage {
   /** Store version; absent where an agent has nothing. */
@@ -61,7 +66,7 @@ export interface Ledger {
    * @param at A page that was read for this very question; records that are as it says need no newer one.
    * @throws {VerificationError} `record_rolled_back`: one is not the edition that was written last.
    */
-  open(agent: string, kind: LedgerKind, ids: readonly string[], at?: LedgerPage): Promise<OpenedRecords>
+  open(places: LedgerPlaces, at?: LedgerPage): Promise<OpenedRecords>
   /**
    * Changes records in one commit, durable when resolved.
    *
@@ -113,7 +118,7 @@ export function createLedger(deps: { readonly vault: Vault }): Ledger {
 
   return {
     page,
-    async open(agent, kind, ids, at) {
+    async open({ agent, kind, ids }, at) {
       let current = at ?? (await page(agent))
       for (let attempt = 1; ; attempt += 1) {
         const contents = await openAll({ agent, kind, ids, counts: current.counts(kind) }, vault)
@@ -141,10 +146,7 @@ const placeOf = (agent: string): Where => ({ agent, kind: 'ledger', id: 'current
 
 /** Every record of `ids` that counts; `undefined` when one of them is not the edition that counts. */
 async function openAll(
-  facts: Omit<LedgerPlace, 'id'> & {
-    readonly ids: readonly string[]
-    readonly counts: ReadonlyMap<string, number>
-  },
+  facts: LedgerPlaces & { readonly counts: ReadonlyMap<string, number> },
   vault: Vault,
 ): Promise<ReadonlyMap<string, JsonValue> | undefined> {
   const { agent, kind, counts } = facts

@@ -8,12 +8,24 @@
  *
  * @module
  */
-import type { ReceiveReply } from '@attache/agent'
-import type { Telemetry } from '@attache/core'
-import type { Wallet } from './wallet.js'
+import type { AuthorizationAnswer, AuthorizationQuestion, ReceiveReply } from '@attache/agent'
+import type { JsonObject, Telemetry } from '@attache/core'
 
-/** Reports what a wallet does. */
-export function observeWallet(wallet: Wallet, { telemetry }: { readonly telemetry: Telemetry }): Wallet {
+/** The operations that are reported, as `Wallet` has them. */
+interface Reported<Presented extends { readonly outcome: string }> {
+  authorize(agent: string, question: AuthorizationQuestion): Promise<AuthorizationAnswer>
+  receive(agent: string, offer: string, txCode?: string): Promise<ReceiveReply>
+  request(agent: string, credentialIssuer: string, configurationIds: readonly string[]): Promise<ReceiveReply>
+  finishAuthorization(agent: string, url: string): Promise<ReceiveReply>
+  present(agent: string, request: string | JsonObject): Promise<Presented>
+  maintain(): Promise<void>
+}
+
+/** The same operations, reported. */
+export function observed<Presented extends { readonly outcome: string }>(
+  wallet: Reported<Presented>,
+  { telemetry }: { readonly telemetry: Telemetry },
+): Reported<Presented> {
   const receiving = (agent: string, work: () => Promise<ReceiveReply>) =>
     telemetry.operation('wallet.receive', { agent }, async (note) => {
       const reply = await work()
@@ -21,7 +33,6 @@ export function observeWallet(wallet: Wallet, { telemetry }: { readonly telemetr
       return reply
     })
   return {
-    ...wallet,
     authorize: (agent, question) =>
       telemetry.operation('wallet.authorize', { agent }, async (note) => {
         const answer = await wallet.authorize(agent, question)

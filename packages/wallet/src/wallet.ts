@@ -41,7 +41,7 @@ import { createHeldCredentials } from './held-credentials.js'
 import { createKillSwitch } from './kill-switch.js'
 import { createLedger } from './ledger.js'
 import { createBackoff, type MaintainDeps, maintain } from './maintain.js'
-import { observeWallet } from './observed-wallet.js'
+import { observed } from './observed-wallet.js'
 import { checkWalletOptions, type WalletAgent, type WalletOptions } from './options.js'
 import { type AgentOverview, overviewOf, refreshOverview } from './overview.js'
 import { createOwnStatus, type ReadStatus } from './own-status.js'
@@ -182,7 +182,7 @@ export function createWallet(given: WalletOptions, deps: WalletDeps): Wallet {
       return rewritten
     },
   }
-  return observeWallet(wallet, all)
+  return { ...wallet, ...observed(wallet, all) }
 }
 
 type AllDeps = AuthorizeCallDeps & VerifyAnswerDeps & MaintainDeps & { readonly vault: Vault }
