@@ -250,6 +250,10 @@ describe('the error matrix: pushed authorization requests', () => {
     ['a short code_challenge', 400, 'invalid_request', inForm({ code_challenge: 'short' })],
     redirect('a redirect_uri by http', 'http://agents.example/cb'),
     redirect('a redirect_uri with a fragment', `${CALLBACK}#x`),
+    redirect('a redirect_uri with a space', 'https://agents.example '),
+    redirect('a redirect_uri with a line break', `${CALLBACK}\n`),
+    redirect('a redirect_uri with a backslash', 'https://agents.example\\@evil.example'),
+    redirect('a redirect_uri beyond ASCII', 'https://agents.example/é'),
     redirect('a redirect_uri with a password', 'https://a:b@agents.example/cb'),
     redirect('a redirect_uri that is a script', 'javascript:alert(1)'),
     [

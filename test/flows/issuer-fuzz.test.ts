@@ -9,8 +9,8 @@
 import { type JsonValue, setMember } from '@attache/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CLIENT_ID, ISSUER } from './issuer-bench.js'
-import { arrive, CALLBACK, codeOf, consent, PKCE, pushed } from './issuer-browser.js'
+import { bodyOf, CLIENT_ID, ISSUER } from './issuer-bench.js'
+import { arrive, CALLBACK, codeOf, consent, PKCE, pushed, submit } from './issuer-browser.js'
 import {
   body,
   codeDraft,
@@ -204,6 +204,54 @@ describe('what a client sends', () => {
         expect(response.status === 303 ? response.headers.get('Location') : null).toBe(null)
       }),
       { seed: SEED, numRuns: 300 },
+    )
+    expect(faultsOf(stage)).toEqual([])
+  })
+
+  test('as redirect_uri and state is refused, or answered there and nowhere else', async () => {
+    const stage = await createStage('haip')
+    const addresses = fc.tuple(
+      fc.constantFrom(
+        'https://agents.example',
+        'https://agents.example:8443',
+        'http://127.0.0.1:7777',
+        'http://[::1]',
+      ),
+      fc.oneof(
+        text,
+        fc.constantFrom(
+          '/cb?a=1&a=2',
+          '/cb?',
+          '/ü',
+          '/a b',
+          '/cb\n',
+          '/\t',
+          '\\@evil.example',
+          '@evil.example/',
+          '//evil.example',
+          '/%0d%0aX: y',
+        ),
+      ),
+    )
+    await fc.assert(
+      fc.asyncProperty(addresses, text, async ([origin, rest], state) => {
+        const draft = parDraft(stage)
+        draft.form = { ...draft.form, redirect_uri: `${origin}${rest}`, state }
+        const answer = await send(stage, draft)
+        expect(answer.status).toBeLessThan(500)
+        if (answer.status !== 201) return
+        const shown = await consent(stage, String((await bodyOf(answer))['request_uri']))
+        const decided = await submit(stage, shown, 'decision', {
+          agent: 'payroll-export',
+          decision: 'approve',
+        })
+        expect(decided.status).toBe(303)
+        const back = new URL(decided.location ?? '')
+        expect(back.origin).toBe(new URL(`${origin}${rest}`).origin)
+        expect(back.searchParams.get('state')).toBe(state === '' ? null : state)
+        expect(back.searchParams.getAll('iss')).toEqual([ISSUER])
+      }),
+      { seed: SEED, numRuns: 120 },
     )
     expect(faultsOf(stage)).toEqual([])
   })

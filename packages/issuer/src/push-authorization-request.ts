@@ -94,13 +94,16 @@ export async function pushAuthorizationRequest(
   return { requestUri: `${REQUEST_URI_PREFIX}${secret}`, expiresInSeconds: deps.requestUriSeconds }
 }
 
+// RFC 3986, section 2, without the fragment: parsers read further characters as they like, browsers among them.
+const URI = /^[A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]+$/
+
 /** https, or http on the loopback of a native app. */
 function checkedRedirectUri(redirectUri: string | undefined, allowed: readonly string[] | undefined): string {
   const url = redirectUri !== undefined && URL.canParse(redirectUri) ? new URL(redirectUri) : undefined
   const loopback = url?.protocol === 'http:' && ['127.0.0.1', '[::1]'].includes(url.hostname)
   const fits = parseHttpsUrl(redirectUri) !== undefined || (loopback && url.username === '')
   const listed = redirectUri !== undefined && (allowed === undefined || allowed.includes(redirectUri))
-  if (listed && fits && !redirectUri.includes('#')) return redirectUri
+  if (listed && fits && URI.test(redirectUri)) return redirectUri
   throw new ProtocolError('invalid_request', 'Send a redirect_uri: https, or http on a loopback address.')
 }
 
