@@ -114,6 +114,29 @@ describe('cards', () => {
   })
 })
 
+describe('copies for one use', () => {
+  test('asked for by two processes, fifty at a time, go out once each', async () => {
+    const store = createMemoryStore({ clock: () => NOW })
+    const sides = [open(store), open(store)]
+    const copies = Array.from({ length: 10 }, (_, nth) => ({
+      id: `cpy_${nth}`,
+      credential: 'sealed elsewhere',
+      claims: {},
+    }))
+    await sides[0]?.held.keep(AGENT, credential('crd_1', { copies }), NOTHING)
+    const asked = Array.from({ length: 50 }, () => sides).flat()
+    const taken = await Promise.all(
+      asked.map(async ({ held }) => {
+        const current = await held.open(AGENT, 'crd_1')
+        return current && held.takeCopy(AGENT, current)
+      }),
+    )
+    const ids = taken.flatMap((copy) => copy?.id ?? [])
+    expect(ids.length).toBe(10)
+    expect(new Set(ids).size).toBe(10)
+  })
+})
+
 describe('a look at the status', () => {
   test('is written down when it says something new or the last one is an hour old, and wins over nothing newer', async () => {
     const store = createMemoryStore({ clock: () => NOW })

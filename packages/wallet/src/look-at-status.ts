@@ -3,7 +3,8 @@
  *
  * Owns when it is looked at: before it is shown, at the operator's wish, and now and then by the wallet itself, so
  * that what the operator reads is no older than the state of the world when somebody last used the credential.
- * A list that cannot be had changes nothing: the last word and its time stay.
+ * A list that cannot be had changes nothing: the last word and its time stay. A list is kept as long as its own `ttl`
+ * says, so a look is no fresher than that.
  *
  * Source: Token Status List -20, section 8.3; SD-JWT VC, section 2.4.
  *
