@@ -12,6 +12,8 @@ import { join } from 'node:path'
 import { ACCEPT_PATH, callSocket, EXPLAIN_PATH, INBOX_PATH, STATUS_PATH } from '@attache/agent'
 import { createGuardedFetch, isJsonArray, isJsonObject, type JsonObject } from '@attache/core'
 import { afterEach, describe, expect, test } from 'vitest'
+import { createWalletClient } from '../../apps/cli/src/wallet-client.js'
+import { describeInbox, describeVisits } from '../../apps/cli/src/wallet-output.js'
 import { createDaemonWorld, type DaemonWorld } from '../support/daemon-world.js'
 import { certifyTls } from '../support/https-origin.js'
 import { AGENT } from '../support/wallet-world.js'
@@ -278,5 +280,48 @@ describe('offers of the configuration', () => {
         offers: [{ agent: AGENT, offer: 'missing.offer' }],
       })),
     ).rejects.toMatchObject({ code: 'start_up_failed' })
+  })
+})
+
+describe('attache wallet', () => {
+  test('lists what waits and receives it; asks an issuer without an offer', async () => {
+    world = await withInbox()
+    const daemon = world
+    const client = createWalletClient(world.daemon().operatorSocket)
+    expect(describeInbox(await client.inbox())).toBe('No offer waits.')
+    expect(describeVisits(await client.visits())).toBe('There was no visit.')
+    const { uri, txCode } = await offered(world, 'value')
+    drop(world, 'first.offer', uri)
+    await expect.poll(() => client.inbox(), eventually).toHaveLength(1)
+    const offers = await client.inbox()
+    const [{ id } = { id: '' }] = offers
+    expect(describeInbox(offers)).toContain(`attache wallet accept ${id} --tx-code <code>`)
+    expect(await client.accept({ id, txCode })).toMatchObject({ outcome: 'stored' })
+    await expect(client.accept({ id, txCode })).rejects.toMatchObject({ code: 'nothing_waits' })
+    await expect(client.consent('vis_1')).rejects.toMatchObject({ code: 'nothing_waits' })
+
+    const { credentialIssuer: issuer } = daemon.bench.issuer
+    const ask = (agent: string, configurations: readonly string[]) =>
+      client.request({ agent, issuer, configurations })
+    // This wallet has no redirect URI, so nobody could come back from a login.
+    expect(await ask(AGENT, ['agent-role'])).toMatchObject({ outcome: 'refused' })
+    await expect(ask('nobody', ['agent-role'])).rejects.toMatchObject({ code: 'unknown_agent' })
+    await expect(ask(AGENT, [])).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
+  test('shows what a peer wrote without control characters', () => {
+    const shown = describeInbox([
+      {
+        id: 'inb_1',
+        agent: AGENT,
+        issuer: 'https://issuer.example',
+        needs: 'transaction_code',
+        description: 'code\u001b[2J by mail',
+        from: 'push',
+      },
+    ])
+    expect(shown).toContain('The issuer says: code?[2J by mail')
+    const visit = { id: 'vis_1', kind: 'request', at: 0, state: 'error', code: 'x\u0007' } as const
+    expect(describeVisits([visit])).toBe('1970-01-01T00:00:00.000Z  vis_1  request error (x?)')
   })
 })
