@@ -8,8 +8,10 @@ import {
   createVerifier,
   credential,
   credentialSet,
+  guardHandler,
   query,
   type Requirement,
+  routeGuarded,
 } from '@attache/verifier'
 import express from 'express'
 import { describe, expect, expectTypeOf, test } from 'vitest'
@@ -143,6 +145,32 @@ describe('the types of claims', () => {
     const outcome = await gate(new Request(URL_OF_ROUTE))
     if (outcome.allowed) expectTypeOf(outcome.presentation.claims.role).toEqualTypeOf<JsonValue>()
     expect(outcome.allowed).toBe(false)
+  })
+
+  test('reach handlers of Request and Response, alone and behind the router that denies by default', async () => {
+    const bench = await createTestBench({ origin: ORIGIN, vct: VCT })
+    const requirement = { scope: 'payroll:export', query: managers, decide: claimsIn({ role: ['Manager'] }) }
+    const gate = createVerifier(bench.options, bench.deps).requirePresentation({
+      ...requirement,
+      reads: ['level'],
+    })
+    const alone = guardHandler(gate, (_request, { claims }) => {
+      expectTypeOf(claims).toEqualTypeOf<{ readonly role: string; readonly level: number }>()
+      return Response.json(claims.level)
+    })
+    const routed = routeGuarded([
+      { method: 'GET', path: '/health', gate: 'public', handle: async () => new Response('up') },
+      {
+        method: 'POST',
+        path: '/payroll/export',
+        gate,
+        // A table of routes has one type for all of them: names are not known here.
+        handle: (_request, { claims }) => Response.json(claims['level'] ?? null),
+      },
+    ])
+    for (const handle of [alone, routed]) {
+      expect((await handle(new Request(URL_OF_ROUTE, { method: 'POST' }))).status).toBe(401)
+    }
   })
 
   test('reach request.presentation in Express, with issuer, status, holder key and transaction', async () => {
