@@ -55,6 +55,16 @@ async function start(options: { requireDpopNonce?: boolean } = {}, requirement: 
 }
 
 const post = { method: 'POST', body: 'month=9' }
+
+test('an agent signs its calls where the route wants it', async () => {
+  const { connect, calls } = await start({}, { ...REQUIREMENT, requestSignature: 'required' })
+  const { fetch } = await connect(MANAGER)
+  for (const month of ['9', '10']) {
+    const answer = await fetch(`${ORIGIN}/payroll/export`, { method: 'POST', body: `month=${month}` })
+    expect(await answer.json()).toMatchObject({ sent: `month=${month}` })
+  }
+  expect(calls.filter((call) => call === 'token')).toHaveLength(2)
+})
 const URL_OF_ROUTE = `${ORIGIN}/payroll/export`
 const faults = Object.keys(PRESENTATION_FAULTS).filter((name): name is PresentationFault =>
   Object.hasOwn(PRESENTATION_FAULTS, name),

@@ -1,7 +1,8 @@
 /**
- * The `fetch` of an agent whose wallet answers challenges: asks, presents where it must, asks once more.
+ * The `fetch` of an agent whose wallet answers challenges: asks, presents where it must, asks once more; signed, where
+ * the API wants that.
  *
- * Source: RFC 9728, section 5; RFC 9449, section 7.1.
+ * Source: RFC 9728, section 5; RFC 9449, section 7.1; RFC 9421, section 5.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import type { Handler, Route } from '@attache/core'
 import { createDpopFetch, createDpopNonceMemory, parseWwwAuthenticate } from '@attache/oauth'
 import { fetchFromHandler, fetchFromRoutes } from './in-process-fetch.js'
 import { type Demand, obtainToken } from './obtain-token.js'
+import { signedFetch } from './signed-fetch.js'
 import type { WalletParts } from './wallet-parts.js'
 
 /** The platform's `fetch`, as far as a test needs it. */
@@ -27,13 +29,14 @@ export function createAgentFetch(
   const tokens = new Map<string, string>()
   const [toServer, toApi] = [fetchFromRoutes(api.routes), fetchFromHandler(api.handle)]
   const nonces = createDpopNonceMemory()
-  const withProof = createDpopFetch({ ...wallet, fetch: toApi, signer: wallet.dpop, nonces })
   return async (input, init) => {
     const request = new Request(input, init)
     const message = await messageOf(request)
     const first = await toApi(request.url, message)
     const demand = demandIn(first)
     if (demand === undefined) return first
+    const fetch = signedFetch(toApi, first, wallet)
+    const withProof = createDpopFetch({ ...wallet, fetch, signer: wallet.dpop, nonces })
     const kept = tokens.get(demand.scope)
     if (kept !== undefined) {
       const second = await withProof(request.url, { ...message, accessToken: kept })
