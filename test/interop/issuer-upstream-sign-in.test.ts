@@ -152,12 +152,12 @@ describe('sign-in at an oidc-provider', () => {
   test('an ID Token that the provider did not sign is refused, though it came over TLS', async () => {
     const meeting = await meet()
     const honest = companyListener(meeting.upstream.origin, meeting.callback)
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const keys = [{ ...publicKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }]
     let asked = 0
     meeting.upstream.serve((request, response) => {
       if (request.url !== '/jwks') return honest(request, response)
       asked += 1
-      const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-      const keys = [{ ...publicKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }]
       response.writeHead(200, { 'Content-Type': 'application/jwk-set+json' }).end(JSON.stringify({ keys }))
     })
     const page = await createBrowser({ wallet: REDIRECT_URI }).open(await push(meeting))
