@@ -382,6 +382,32 @@ describe('the credential', () => {
     await accepts(at({ nbf: NOW + 59 }))
     const elsewhere = await judge(at({ aud: 'https://other.example' }))
     expect(elsewhere.status).toBe(400)
+    // Whom a credential is for does not depend on whether its holder has to be shown.
+    const query = {
+      credentials: [{ ...QUERY.credentials[0], require_cryptographic_holder_binding: false }],
+    }
+    const bare =
+      (audience: (request: AuthorizationRequest) => JsonValue): Answer =>
+      async (request) =>
+        only(await forge({ payload: { aud: audience(request) } }))
+    await accepts(
+      bare(({ clientId = '' }) => clientId),
+      { query },
+    )
+    await accepts(
+      bare(({ clientId = '' }) => ['https://other.example', clientId]),
+      { query },
+    )
+    for (const aud of ['https://other.example', [], '', 7]) {
+      expect(
+        (
+          await judge(
+            bare(() => aud),
+            { query },
+          )
+        ).status,
+      ).toBe(400)
+    }
   })
 
   test('may hold unknown and odd claims, or none that are selective [VP-V-SDJ-22]', async () => {

@@ -280,6 +280,28 @@ describe('redeeming', () => {
     expect((await redeem(world, right)).status).toBe(400)
   })
 
+  test('takes a proof once, also for two transactions of one key [VP401-08]', async () => {
+    const world = guarded()
+    const begun = [await begin(world), await begin(world)]
+    const forms = []
+    for (const one of begun) {
+      const code = await earned(world, one)
+      forms.push(
+        new Map([
+          ['transaction_id', one.transactionId],
+          ['response_code', code],
+        ] as const),
+      )
+    }
+    const headers = await proof(world, REDEEM, wallet.dpop)
+    const [first, second] = [forms[0] ?? new Map(), forms[1] ?? new Map()]
+    expect((await postForm(world, REDEEM, first, headers)).status).toBe(200)
+    expect((await postForm(world, REDEEM, second, headers)).status).toBe(400)
+    // The second transaction is not spent by it.
+    const fresh = await proof(world, REDEEM, wallet.dpop)
+    expect((await postForm(world, REDEEM, second, fresh)).status).toBe(200)
+  })
+
   test('gives one token to twenty at once [VP401-08]', async () => {
     const world = guarded()
     const right = await sound(world)
