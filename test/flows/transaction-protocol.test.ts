@@ -9,6 +9,7 @@ import {
 import {
   createAnchors,
   createSoftwareSigner,
+  decryptJwe,
   encryptJwe,
   generateDecryptionKey,
   generatePrivateJwk,
@@ -360,6 +361,42 @@ describe('request_uri_method post', () => {
     expect((await post(encode({ wallet_metadata: '{"foo":1}' }))).status).toBe(200)
     expect((await post(encode({ wallet_metadata: '{' }))).status).toBe(400)
     expect((await post(encode({ wallet_metadata: '[]' }))).status).toBe(400)
+  })
+
+  test('is signed, then encrypted to a wallet that brings a key for it [VP-V-RUM-07]', async () => {
+    const key = generateDecryptionKey()
+    const metadata = (override: JsonObject = {}) =>
+      encode({
+        wallet_metadata: JSON.stringify({
+          jwks: { keys: [key.publicJwk] },
+          request_object_encryption_alg_values_supported: ['ECDH-ES'],
+          request_object_encryption_enc_values_supported: ['A256GCM', 'A128CBC-HS256'],
+          ...override,
+        }),
+      })
+    const answer = await post(metadata())
+    expect(answer.headers.get('Content-Type')).toBe('application/oauth-authz-req+jwt')
+    const { header, plaintext } = await decryptJwe(await answer.text(), { keys: [key], encs: ['A256GCM'] })
+    expect(header['cty']).toBe('oauth-authz-req+jwt')
+    const signed = new TextDecoder().decode(plaintext)
+    const { request } = await verifyRequestObject(await (await post(metadata())).text(), {
+      audiences: [STATIC_AUDIENCE],
+      algorithms: ['ES256'],
+      trust: { anchors: createAnchors('verifiers', [ca.pem]) },
+      decryptionKeys: [key],
+      now: NOW,
+    })
+    expect(parseJws(signed).header['typ']).toBe('oauth-authz-req+jwt')
+    expect(request.responseMode).toBe('direct_post.jwt')
+    // Half of it asks for nothing; a set that is none is a mistake worth saying.
+    for (const half of [
+      { jwks: { keys: [] } },
+      { request_object_encryption_alg_values_supported: ['RSA-OAEP'] },
+      { request_object_encryption_enc_values_supported: ['A128CBC-HS256'] },
+    ]) {
+      expect(parseJws(await (await post(metadata(half))).text()).header['alg']).toBe('ES256')
+    }
+    expect((await post(metadata({ jwks: 'x' }))).status).toBe(400)
   })
 
   test('stays within what a wallet says it can do [VP-V-RUM-06] [VP-V-CID-02]', async () => {

@@ -67,6 +67,7 @@ export { STATIC_AUDIENCE, signRequestObject, verifyRequestObject } from './reque
 export type { RequestUriFetch, RequestUriPost, WalletMetadata } from './request-uri.js'
 export {
   encodeWalletMetadata,
+  encryptRequestObject,
   parseRequestUriPost,
   REQUEST_OBJECT_MEDIA_TYPE,
   requestUriFetch,

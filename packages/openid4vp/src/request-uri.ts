@@ -7,8 +7,15 @@
  *
  * @module
  */
-import { isJsonObject, type JsonObject, ProtocolError, parseJson } from '@attache/core'
-import type { PublicJwk } from '@attache/keys'
+import {
+  isJsonObject,
+  type JsonObject,
+  ProtocolError,
+  parseJson,
+  utf8,
+  VerificationError,
+} from '@attache/core'
+import { chooseEncryptionKey, encryptJwe, type PublicJwk } from '@attache/keys'
 import { z } from 'zod'
 import { wireObject } from './wire-object.js'
 
@@ -32,6 +39,8 @@ export interface WalletMetadata {
   readonly encryptionEncs?: readonly string[] | undefined
   /** Public keys a verifier may encrypt its request object to; written, not read. */
   readonly requestEncryptionKeys?: readonly PublicJwk[]
+  /** The first of such keys and content encryptions that is spoken here; read, not written. */
+  readonly requestEncryption?: { readonly jwk: PublicJwk; readonly enc: 'A128GCM' | 'A256GCM' } | undefined
 }
 
 /** The body of a request_uri POST. */
@@ -50,6 +59,9 @@ const walletMetadataSchema = z.object({
   request_object_signing_alg_values_supported: list,
   authorization_encryption_alg_values_supported: list,
   authorization_encryption_enc_values_supported: list,
+  request_object_encryption_alg_values_supported: list,
+  request_object_encryption_enc_values_supported: list,
+  jwks: z.unknown().optional(),
 })
 
 /** One HTTP request a wallet sends for a request object. */
@@ -115,7 +127,35 @@ function parseWalletMetadata(text: string): WalletMetadata {
     requestObjectAlgorithms: data.request_object_signing_alg_values_supported,
     encryptionAlgorithms: data.authorization_encryption_alg_values_supported,
     encryptionEncs: data.authorization_encryption_enc_values_supported,
+    requestEncryption: chooseRequestEncryption(data),
   }
+}
+
+// A wallet that brings keys and algorithms may be sent an encrypted object; one that brings half of it is not.
+function chooseRequestEncryption(
+  data: z.infer<typeof walletMetadataSchema>,
+): WalletMetadata['requestEncryption'] {
+  const { request_object_encryption_alg_values_supported: algs, jwks } = data
+  if (algs?.includes('ECDH-ES') !== true || jwks === undefined) return undefined
+  try {
+    // A128CBC-HS256 is what it means to name none (RFC 7591, section 2), and is not spoken here.
+    return chooseEncryptionKey(jwks, data.request_object_encryption_enc_values_supported ?? [])
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    throw new ProtocolError('invalid_request', 'The jwks of the wallet_metadata is malformed.')
+  }
+}
+
+/**
+ * Encrypts a signed request object to the wallet that asked for it.
+ *
+ * Source: OpenID4VP 1.0, section 5.10; RFC 9101, sections 4 and 10.3.
+ */
+export function encryptRequestObject(
+  requestObject: string,
+  to: NonNullable<WalletMetadata['requestEncryption']>,
+): Promise<string> {
+  return encryptJwe(utf8(requestObject), { ...to, cty: 'oauth-authz-req+jwt' })
 }
 
 /**

@@ -7,7 +7,12 @@
  */
 import { type NumericDate, ProtocolError } from '@attache/core'
 import type { Signer } from '@attache/keys'
-import { type RequestUriPost, STATIC_AUDIENCE, type WalletMetadata } from '@attache/openid4vp'
+import {
+  encryptRequestObject,
+  type RequestUriPost,
+  STATIC_AUDIENCE,
+  type WalletMetadata,
+} from '@attache/openid4vp'
 import { type FindTransactionDeps, findTransaction } from './kept-transaction.js'
 import { RESPONSE_ENCS, transactionRequest } from './presentation-request.js'
 import { signRequest } from './request-identity.js'
@@ -19,7 +24,7 @@ export interface ServeRequestDeps extends FindTransactionDeps {
 }
 
 /**
- * Signs the request object of a transaction.
+ * Signs the request object of a transaction, and encrypts it where the wallet brought a key for that.
  *
  * @param facts.post What a POST said; absent for GET.
  * @throws {ProtocolError} `not_found`: unknown, answered or ended. `invalid_request`: the wallet's stated
@@ -44,7 +49,10 @@ export async function serveRequest(
   const lifetimeSeconds = Math.min(settings.lifetimes.requestObject, transaction.expiresAt - facts.now)
   const request = { ...transactionRequest(transaction, facts.handle, settings), walletNonce }
   const { identity } = settings
-  return signRequest({ request, audience, issuedAt: facts.now, lifetimeSeconds }, { identity, signer })
+  const input = { request, audience, issuedAt: facts.now, lifetimeSeconds }
+  const requestObject = await signRequest(input, { identity, signer })
+  const encryption = walletMetadata?.requestEncryption
+  return encryption === undefined ? requestObject : encryptRequestObject(requestObject, encryption)
 }
 
 // What a wallet leaves out of its excerpt says nothing; what it lists must include us.
