@@ -41,8 +41,9 @@ export default defineConfig(
           allowOnly: false,
           // A test that asserts nothing proves nothing.
           expect: { requireAssertions: true },
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // A limit for hangs, far beyond what a loaded machine needs.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           maxWorkers: 2,
         },
       },
