@@ -173,12 +173,12 @@ describe('the lines of the README, pasted into an empty Express project', () => 
       200,
       { exported: 'eu', transaction: expect.stringMatching(/^txn_/) },
     ])
-  }, 60_000)
+  }, 180_000)
 
   test('keep out an agent with another role, and say what is missing', async () => {
     const { status, body } = await call('revenue-report')
     expect([status, body]).toMatchObject([403, { code: 'decision_denied', missing: ['role', 'region'] }])
-  }, 60_000)
+  }, 180_000)
 
   test('keep out an agent without a credential, and whoever brings no token', async () => {
     expect(await call('shadow-script')).toMatchObject({ status: 401, body: { code: 'token_missing' } })
@@ -186,5 +186,5 @@ describe('the lines of the README, pasted into an empty Express project', () => 
     expect(bare.status).toBe(401)
     expect(bare.headers.get('WWW-Authenticate')).toContain('resource_metadata=')
     expect((await fetch(`${setting.api}/health`)).status).toBe(200)
-  }, 60_000)
+  }, 180_000)
 })

@@ -70,7 +70,7 @@ describe('a wallet that receives a credential', () => {
 
     const sound = await createScriptedWorld()
     expect(await sound.receive()).toMatchObject({ outcome: 'stored' })
-  }, 60_000)
+  }, 180_000)
 
   test.each(Object.entries(TRICKS))(
     'keeps none with %s, though its issuer signed it [SDJWT-H-01]',

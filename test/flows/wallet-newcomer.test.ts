@@ -79,7 +79,7 @@ describe('the wallet README', () => {
     quickstart.child.kill('SIGTERM')
     await quickstart.ended
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  }, 180_000)
 
   test('leads a newcomer from an empty host to an answer of the API', async () => {
     const blocks = blocksOf('From an empty host to a called API')
