@@ -118,13 +118,13 @@ describe('a person presents in a browser', () => {
       expect((await answer(site, await codeUrl(page))).status).toBe(200)
 
       await page.getByText('Verified.', { exact: true }).first().waitFor()
-      expect(await page.locator('dl').textContent()).toBe('roleManagerregionEU')
+      expect(await page.locator('dl').textContent()).toBe('regionEUroleManager')
       expect(await isSame()).toBe(true)
       expect(page.url()).toBe(here)
       // A screen reader hears it, and reading begins at the heading.
       expect(await page.locator('[role=status][aria-live=polite]').textContent()).toBe('Verified.')
       expect(await page.locator('h1:focus').count()).toBe(1)
-      expect(await page.content()).not.toContain('salary')
+      expect(await page.content()).not.toContain('salary_band')
 
       // Another browser without the cookie sees nothing, by whichever address.
       await withBrowser(async (other) => {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { isJsonArray, isJsonObject, type JsonValue } from '@attache/core'
+import { isJsonArray, isJsonObject, type JsonValue, member } from '@attache/core'
 import { PRESENTATION_REASONS, type PresentationReason } from './errors.js'
 import { escapeHtml, type PageContent } from './page-document.js'
 import { FOLLOW_SCRIPT } from './page-scripts.js'
@@ -96,8 +96,10 @@ export function verifiedView(page: PresentationPage, { credentials }: Presentati
 }
 
 function credentialList({ issuer, vct, claims, replayable }: PresentedCredential): string {
-  const entries = Object.entries(claims).map(
-    ([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(readable(value))}</dd>`,
+  // By name: as they come, claims stand in the order of their random digests.
+  const names = Object.keys(claims).sort()
+  const entries = names.map(
+    (name) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(readable(member(claims, name) ?? null))}</dd>`,
   )
   const unbound = replayable
     ? '<p>It is not bound to a wallet: anybody who saw it can show it again.</p>'
