@@ -476,6 +476,21 @@ const CHANGED: readonly AnswerAttack[] = [
       )
     },
   ),
+  {
+    name: 'approval by another credential than the one that was named',
+    row: 8,
+    refused: 'td_hash_mismatch',
+    libraries: [],
+    transaction: {
+      ...agreed,
+      query: { credentials: [QUERY.credentials[0] ?? {}, { ...QUERY.credentials[0], id: 'second' }] },
+    },
+    forge: async (scene) => {
+      const approval = { transaction_data_hashes: (scene.request.transactionData ?? []).map(hashOf) }
+      const second = await forgedFor(scene.request, {}, { payload: approval })
+      return postToken(scene, { ...only(await forgedFor(scene.request)), second: [second] })
+    },
+  },
   attack(
     'no approval at all',
     { row: 8, refused: 'td_missing', libraries: [], transaction: agreed },

@@ -1,5 +1,8 @@
+import type { Signer } from '@attache/keys'
+import { createClientAttestation } from '@attache/oauth'
 import { type AuthorizationRequest, directPostBody, encodeIaResponse, iaAudience } from '@attache/openid4vp'
 import { describe, expect, test } from 'vitest'
+import { NOW } from '../support/clock.js'
 import {
   bindTo,
   disclosure,
@@ -29,10 +32,12 @@ import {
   present,
   QUERY,
   redeem,
+  signers,
   soundBody,
   soundResponse,
   storedText,
   textOf,
+  type Wallet,
   type World,
 } from '../support/presentation-world.js'
 
@@ -99,6 +104,35 @@ describe('relaying a challenge', () => {
     expect((await answerChallenge(world, thief, begun.authSession, response)).status).toBe(400)
     // The theft did not use it up.
     expect((await answerChallenge(world, victim, begun.authSession, response)).status).toBe(200)
+  })
+
+  test('auth_session and code belong to client, instance and key together, not to any two of them', async () => {
+    const world = guarded()
+    const instance = freshKey()
+    const attest = (clientId: string, key: Signer) =>
+      createClientAttestation(
+        { clientId, instanceKey: key.publicJwk, expiresAt: NOW + 3600 },
+        signers.attester,
+        NOW,
+      )
+    const others: readonly Wallet[] = [
+      { ...victim, clientId: 'agent-18', attestation: await attest('agent-18', victim.instance) },
+      { ...victim, instance, attestation: await attest(victim.clientId, instance) },
+      { ...victim, dpop: freshKey() },
+    ]
+    const begun = await beginChallenge(world, victim)
+    const response = await soundResponse(victim, begun)
+    for (const other of others) {
+      const answer = await answerChallenge(world, other, begun.authSession, response)
+      expect([answer.status, (await objectOf(answer))['error']]).toEqual([400, 'invalid_session'])
+    }
+    const answered = await answerChallenge(world, victim, begun.authSession, response)
+    const code = textOf(await objectOf(answered), 'authorization_code')
+    for (const other of others) {
+      const answer = await redeem(world, other, code, begun.pkce.codeVerifier)
+      expect([answer.status, (await objectOf(answer))['error']]).toEqual([400, 'invalid_grant'])
+    }
+    expect((await redeem(world, victim, code, begun.pkce.codeVerifier)).status).toBe(200)
   })
 
   test('a transaction id without the code of the answer is of no use', async () => {
