@@ -306,6 +306,47 @@ describe('who counts by which means is configuration', () => {
     expect(await shows(world)).toBe('issuer_untrusted')
   })
 
+  test('a configured did:jwk vouches by itself, and only by its own key', async () => {
+    const world = start({ trustedIssuers: [{ vct: VCT, issuer: did, discovery: 'did' }] })
+    expect(await shows(world, asDid)).toBe('accepted')
+    expect(await shows(world, { ...asDid, header: { kid: '#0' } })).toBe('accepted')
+    expect(await shows(world, { ...asDid, issuer: freshKey() })).toBe('issuer_signature_invalid')
+    for (const header of [{}, { kid: `${did}#1` }, { kid: 'did:web:evil.example#0' }]) {
+      expect(await shows(world, { ...asDid, header })).toBe('issuer_untrusted')
+    }
+    const other = freshKey()
+    const foreign = `did:jwk:${encodeJson(plainJwk(other))}`
+    expect(
+      await shows(world, { issuer: other, header: { kid: `${foreign}#0` }, payload: { iss: foreign } }),
+    ).toBe('issuer_untrusted')
+    expect(world.network.calls).toEqual([])
+  })
+
+  test('a configured did:web is asked rarely, however many names are made up', async () => {
+    const web = 'did:web:branch.example'
+    const world = start({ trustedIssuers: [{ vct: VCT, issuer: web, discovery: 'did' }] })
+    const method = { id: `${web}#a`, type: 'JsonWebKey', controller: web, publicKeyJwk: plainJwk(key) }
+    world.network.serve(BRANCH, async () => Response.json({ id: web, verificationMethod: [method] }))
+    const fromWeb = (kid: string, by = key) => ({ issuer: by, header: { kid }, payload: { iss: web } })
+    const many = await Promise.all(Array.from({ length: 5 }, () => shows(world, fromWeb('#a'))))
+    expect(new Set(many)).toEqual(new Set(['accepted']))
+    for (const made of ['#b', '#c', '#d']) expect(await shows(world, fromWeb(made))).toBe('issuer_untrusted')
+    expect(world.network.calls.map(({ url }) => url)).toEqual([`${BRANCH}/.well-known/did.json`])
+    world.time.advance(11)
+    expect(await shows(world, fromWeb('#b'))).toBe('issuer_untrusted')
+    expect(await shows(world, fromWeb('#a'))).toBe('accepted')
+    expect(world.network.calls).toHaveLength(2)
+  })
+
+  test.each(['https://branch.example', 'did:key:z6Mk', 'did:web:', 'did:jwk:a b'])(
+    '%s cannot be configured as a DID',
+    (issuer) => {
+      expect(() => start({ trustedIssuers: [{ vct: VCT, issuer, discovery: 'did' }] })).toThrow(
+        expect.objectContaining({ code: 'trusted_issuer_malformed' }),
+      )
+    },
+  )
+
   test('a JWKS issuer keeps its fetched keys over a reload that does not concern it', async () => {
     const jwksUri = `${BRANCH}/jwks`
     const jwks: TrustedIssuer = { vct: VCT, issuer: BRANCH, discovery: { jwksUri } }

@@ -11,7 +11,7 @@ import { createGuardedFetch, type JsonObject, systemClock } from '@attache/core'
 import { createExpressVerifier } from '@attache/express'
 import { createAnchors, createSoftwareSigner, privateJwkFromPem, x5cFromPem } from '@attache/keys'
 import { createLevelStore } from '@attache/storage'
-import { claimsIn } from '@attache/verifier'
+import { claimsIn, credential, query } from '@attache/verifier'
 import express from 'express'
 import { parseApiConfiguration } from './api-configuration.js'
 import { createStderrLog } from './stderr-log.js'
@@ -51,16 +51,7 @@ const verifier = createExpressVerifier(
   },
 )
 
-const query = {
-  credentials: [
-    {
-      id: 'role',
-      format: 'dc+sd-jwt',
-      meta: { vct_values: [config.vct] },
-      claims: [{ path: ['role'] }, { path: ['region'] }],
-    },
-  ],
-}
+const asked = query(credential('role', { vct: config.vct, claims: { role: 'string', region: 'string' } }))
 const decide = claimsIn({ role: ['Manager', 'Director'], region: ['EU'] })
 
 /** What this API learned of its callers, from the newest call backwards; nothing else reaches the handler. */
@@ -71,11 +62,11 @@ app.disable('etag')
 app.use(verifier.routes)
 app.post(
   '/payroll/export',
-  verifier.requirePresentation({ scope: 'payroll:export', query, decide }),
+  verifier.requirePresentation({ scope: 'payroll:export', query: asked, decide }),
   (request, response) => {
-    const claims = request.presentation?.claims ?? {}
+    const { claims } = request.presentation
     learned.unshift({ scope: 'payroll:export', claims })
-    response.json({ exported: 'payroll summary', for: claims['region'] ?? null })
+    response.json({ exported: 'payroll summary', for: claims.region })
   },
 )
 app.get('/record', (_request, response) => {

@@ -24,6 +24,7 @@ import {
 } from '@attache/keys'
 import type { IssuerFacts, IssuerKeyResolver, ResolvedIssuerKey } from '@attache/sd-jwt'
 import { type StatusListTrust, trustCertificates, trustKey } from '@attache/status-list'
+import { createDidIssuerKeys, type DidIssuerKeys, isConfigurableDid } from './did-issuer.js'
 
 /** One trusted source of one or more credential types. */
 export interface TrustedIssuer {
@@ -33,8 +34,11 @@ export interface TrustedIssuer {
   readonly anchors?: readonly string[] | undefined
   /** Accepted by one of these keys; needs `issuer`. */
   readonly keys?: readonly PublicJwk[] | undefined
-  /** Accepted by a key that is fetched: from this JWKS, or from the issuer's own metadata; needs `issuer`. */
-  readonly discovery?: { readonly jwksUri: string } | 'jwt-vc-issuer' | undefined
+  /**
+   * Accepted by a key that is found: in this JWKS, in the issuer's own metadata, or in the DID that `issuer` is
+   * (`did:jwk`, `did:web`); needs `issuer`.
+   */
+  readonly discovery?: { readonly jwksUri: string } | 'jwt-vc-issuer' | 'did' | undefined
   /** The `iss` these credentials carry. With `anchors`: a credential with another `iss` is refused. */
   readonly issuer?: string | undefined
   /** Certificates (PEM) that vouch for signers of its status lists. @default whoever vouches for its credentials */
@@ -63,12 +67,15 @@ export interface IssuerTrustFacts {
   readonly authorityKeyIds: readonly string[]
 }
 
+/** Finds keys for one rule. */
+type RuleKeys = IssuerKeys | DidIssuerKeys
+
 /** One trusted issuer, read. */
 export interface TrustRule {
   /** A hash of its contents, the same after a restart. */
   readonly id: string
   readonly types: readonly string[]
-  readonly keys: IssuerKeys
+  readonly keys: RuleKeys
   readonly statusTrust: StatusListTrust
 }
 
@@ -142,20 +149,34 @@ function readRule(
   deps: { readonly fetch: OutboundFetch; readonly log: Log },
 ): TrustRule {
   const types = typeof issuer.vct === 'string' ? [issuer.vct] : issuer.vct
-  const trust = readTrust(issuer, position)
-  if (types.length === 0 || types.includes('') || trust === undefined) {
+  const keys = readKeys(issuer, position, deps)
+  if (types.length === 0 || types.includes('') || keys === undefined) {
     throw configurationError(
       'trusted_issuer_malformed',
       `trustedIssuers[${position}] needs a vct and one of anchors, keys or discovery; the last two need an issuer.`,
     )
   }
+  return { id, types, keys, statusTrust: readStatusTrust(issuer, position, { id, issuerKeys: keys }) }
+}
+
+function readKeys(
+  issuer: TrustedIssuer,
+  position: number,
+  deps: { readonly fetch: OutboundFetch; readonly log: Log },
+): RuleKeys | undefined {
+  if (issuer.discovery === 'did') {
+    const { anchors = [], keys = [], issuer: did = '' } = issuer
+    const usable = anchors.length === 0 && keys.length === 0 && isConfigurableDid(did)
+    return usable ? createDidIssuerKeys(did, deps) : undefined
+  }
+  const trust = readTrust(issuer, position)
+  if (trust === undefined) return undefined
   const binding = { requireIssBinding: issuer.requireIssBinding ?? false }
   const options =
     issuer.issuer === undefined && trust.mechanism === 'x5c'
       ? { x5c: { ...trust, ...binding } }
       : { issuers: { [issuer.issuer ?? '']: trust } }
-  const issuerKeys = createIssuerKeys(options, deps)
-  return { id, types, keys: issuerKeys, statusTrust: readStatusTrust(issuer, position, { id, issuerKeys }) }
+  return createIssuerKeys(options, deps)
 }
 
 function readTrust(issuer: TrustedIssuer, position: number): KeyTrust | undefined {
@@ -166,6 +187,7 @@ function readTrust(issuer: TrustedIssuer, position: number): KeyTrust | undefine
     return { mechanism: 'x5c', anchors: createAnchors(`trustedIssuers[${position}].anchors`, anchors) }
   }
   if (discovery === 'jwt-vc-issuer') return { mechanism: 'jwt-vc-issuer' }
+  if (discovery === 'did') return undefined
   if (discovery !== undefined) return { mechanism: 'jwks_uri', uri: discovery.jwksUri }
   return { mechanism: 'jwks', jwks: { keys: keys.map((key) => ({ ...bareJwk(key), ...kidOf(key) })) } }
 }
@@ -178,7 +200,7 @@ function kidOf({ kid }: PublicJwk): { readonly kid?: string } {
 function readStatusTrust(
   { anchors, statusAnchors, keys = [], issuer }: TrustedIssuer,
   position: number,
-  { id, issuerKeys }: { readonly id: string; readonly issuerKeys: IssuerKeys },
+  { id, issuerKeys }: { readonly id: string; readonly issuerKeys: RuleKeys },
 ): StatusListTrust {
   const pem = statusAnchors ?? anchors
   if (pem !== undefined) {
@@ -227,13 +249,19 @@ function isSignedBy(token: ParsedJws, key: PublicJwk): boolean {
   }
 }
 
+type ResolvedKey = Awaited<ReturnType<IssuerKeys['resolve']>>
+
 interface Resolution {
   readonly resolved: ResolvedIssuerKey
   readonly authorityKeyIds: readonly string[]
 }
 
 async function resolveByRule(rule: TrustRule, { header, issuer, now }: IssuerFacts): Promise<Resolution> {
-  const found = await rule.keys.resolve({ header, issuer, now })
+  const found: Partial<ResolvedKey> & Pick<ResolvedKey, 'key'> = await rule.keys.resolve({
+    header,
+    issuer,
+    now,
+  })
   // An unbound iss is only a claim: the certificate's subject is who was shown (requirements, D14).
   const shown = found.issuer ?? found.chain?.subject ?? ''
   const until = found.chain === undefined ? {} : { validUntil: found.chain.notAfter }

@@ -101,7 +101,9 @@ function parseTrustBundle(value: JsonObject): TrustBundle {
     vct: z.union([text, z.array(text).min(1)]),
     anchors: pem.optional(),
     keys: keys.optional(),
-    discovery: z.union([z.literal('jwt-vc-issuer'), z.strictObject({ jwksUri: text })]).optional(),
+    discovery: z
+      .union([z.literal('jwt-vc-issuer'), z.literal('did'), z.strictObject({ jwksUri: text })])
+      .optional(),
     issuer: text.optional(),
     statusAnchors: pem.optional(),
     requireIssBinding: z.boolean().optional(),
