@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { isJsonObject, type JsonObject } from '@attache/core'
 import { parseJws, signJws } from '@attache/keys'
 import { certificateThumbprint } from '@attache/oauth'
+import { createTokenVerifier } from '@attache/verifier'
 import { describe, expect, test } from 'vitest'
 import {
   API,
@@ -106,6 +107,83 @@ describe('a token asked for with a client certificate', () => {
       })
       expect(await read(createWorld())).not.toHaveProperty('tls_client_certificate_bound_access_tokens')
     }
+  })
+})
+
+describe('a token bound to a certificate alone', () => {
+  const proxied = { clientCertificate: { from: 'proxy', header: 'Client-Cert' } } as const
+  const alone = { ...proxied, senderConstraint: 'dpop-or-certificate' } as const
+
+  async function granted() {
+    const world = createWorld(alone)
+    const gate = world.verifier.requirePresentation(MANAGERS_IN_EU)
+    const answer = answerWith(world.verifier.routes)
+    const send = (request: Request) => {
+      const headers = new Headers(request.headers)
+      headers.delete('DPoP')
+      headers.set('Client-Cert', certificate)
+      return answer(new Request(request, { headers }))
+    }
+    const token = await obtainToken({ ...world, send }, wallet)
+    return { world, gate, token }
+  }
+  const asked = (token: string, shown?: string) => {
+    const named = shown === undefined ? {} : { 'Client-Cert': shown }
+    const headers = { Authorization: `Bearer ${token}`, ...named }
+    return new Request(`${API}/payroll/export`, { method: 'POST', headers })
+  }
+
+  test('opens the gate, and a service that verifies offline, with that certificate alone [MTLS-02]', async () => {
+    const { world, gate, token } = await granted()
+    const offline = createTokenVerifier(
+      { issuer: API, audience: API, keys: { jwks: { keys: [{ ...signers.api.publicJwk }] } }, ...proxied },
+      { store: world.store, fetch: world.network.fetch, clock: world.time.clock, random: world.random },
+    )
+    for (const [shown, opens] of [
+      [certificate, true],
+      [certificate, true],
+      [field(other.x5c), false],
+      [undefined, false],
+    ] as const) {
+      expect((await gate(asked(token, shown))).allowed).toBe(opens)
+      expect((await offline(asked(token, shown), { scope: 'payroll:export' })).allowed).toBe(opens)
+    }
+  })
+
+  test('opens no route that wants signed calls: nobody has shown a key to sign with [HMS-P-05]', async () => {
+    const { world, token } = await granted()
+    const gate = world.verifier.requirePresentation({ ...MANAGERS_IN_EU, requestSignature: 'required' })
+    const outcome = await gate(asked(token, certificate))
+    if (outcome.allowed) throw new Error('The call was let in.')
+    expect(await objectOf(outcome.response)).toMatchObject({ status: 401, code: 'signature_invalid' })
+  })
+
+  test('is not for a client that names a DPoP key and shows none', async () => {
+    const world = createWorld(alone)
+    world.verifier.requirePresentation(MANAGERS_IN_EU)
+    const answer = answerWith(world.verifier.routes)
+    const send = async (request: Request) => {
+      const headers = new Headers(request.headers)
+      headers.delete('DPoP')
+      headers.set('Client-Cert', certificate)
+      const form = new URLSearchParams(await request.text())
+      if (form.has('code_challenge')) form.set('dpop_jkt', wallet.dpop.kid)
+      return answer(new Request(request.url, { method: 'POST', headers, body: form.toString() }))
+    }
+    await expect(obtainToken({ ...world, send }, wallet)).rejects.toThrow()
+  })
+
+  test('is granted only where certificates are read, and where that is said', async () => {
+    expect(() => createWorld({ senderConstraint: 'dpop-or-certificate' })).toThrow(
+      expect.objectContaining({ code: 'sender_constraint' }),
+    )
+    const { remote } = behindProxy(certificate)
+    const send = (request: Request) => {
+      const headers = new Headers(request.headers)
+      headers.delete('DPoP')
+      return remote.send(new Request(request, { headers }))
+    }
+    await expect(obtainToken({ ...remote, send }, wallet)).rejects.toThrow()
   })
 })
 

@@ -2,7 +2,7 @@ import { callSocket, RECEIVE_PATH } from '@attache/agent'
 import { isJsonObject, type JsonObject, type JsonValue } from '@attache/core'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createDaemonWorld, type DaemonWorld } from '../support/daemon-world.js'
+import { type ApiRequirement, createDaemonWorld, type DaemonWorld } from '../support/daemon-world.js'
 import { AGENT } from '../support/wallet-world.js'
 
 let world: DaemonWorld
@@ -35,8 +35,8 @@ async function answerRpc(request: Request): Promise<Response> {
   return Response.json({ ...answers, id: message['id'], ...outcome })
 }
 
-beforeAll(async () => {
-  world = await createDaemonWorld()
+async function begin(requirement: ApiRequirement): Promise<void> {
+  world = await createDaemonWorld(undefined, { requirement })
   const { uri, txCode } = await world.bench.issuer.createOffer(
     { agent: AGENT, by: 'value' },
     world.bench.time.clock(),
@@ -49,8 +49,7 @@ beforeAll(async () => {
     const answer = await guarded(request.clone())
     return answer.status === 200 ? answerRpc(request) : answer
   })
-})
-afterAll(() => world.close())
+}
 
 async function connect(agent: string): Promise<Client> {
   const client = new Client({ name: agent, version: '1.0.0' })
@@ -59,7 +58,13 @@ async function connect(agent: string): Promise<Client> {
   return client
 }
 
-describe('the MCP client over the fetch of an agent', () => {
+describe.each<[string, ApiRequirement]>([
+  ['bound to a key', {}],
+  ['bound and signed', { requestSignature: 'required' }],
+])('the MCP client over the fetch of an agent, calls %s', (_what, requirement) => {
+  beforeAll(() => begin(requirement))
+  afterAll(() => world.close())
+
   test('calls tools of a guarded server; the presentation stays out of its sight', async () => {
     const client = await connect(AGENT)
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['export'])
@@ -72,6 +77,8 @@ describe('the MCP client over the fetch of an agent', () => {
     const authorized = sent.filter(({ headers }) => headers.get('authorization')?.startsWith('DPoP '))
     // One refusal, then a token that serves the whole session, with a proof of its own each time.
     expect(sent.length - authorized.length).toBe(1)
+    const wanted = requirement.requestSignature === 'required'
+    expect(authorized.every(({ headers }) => headers.has('signature') === wanted)).toBe(true)
     const proofs = authorized.map(({ headers }) => headers.get('dpop'))
     expect(new Set(proofs).size).toBe(proofs.length)
   })

@@ -219,12 +219,13 @@ async function verifySender(
   },
 ): Promise<void> {
   const { confirmation } = token
-  if (scheme === 'bearer') requireConfirmation({ scheme, confirmation }, {})
   const { origin, algorithms, clientCertificate } = deps.settings
+  const certificateThumbprint = shownCertificate(request.headers, clientCertificate)
+  // Bound to a certificate alone: there is no proof, and nothing that could be used twice (RFC 8705, section 3).
+  if (scheme === 'bearer') return requireConfirmation({ scheme, confirmation }, { certificateThumbprint })
   const url = externalUrl(origin, request.url)
   const expected = { method: request.method, url, algorithms, accessToken, keys: deps.proofKeys }
   const proof = verifyDpopProof(request.headers.get('DPoP'), expected, now)
-  const certificateThumbprint = shownCertificate(request.headers, clientCertificate)
   requireConfirmation({ scheme, confirmation }, { jkt: proof.jkt, certificateThumbprint })
   // Last: a proof that fails another check must not use up the number of one that would hold.
   if (!(await deps.store.commit([rememberProof(proof, PLACE)]))) throw replayedProof()
