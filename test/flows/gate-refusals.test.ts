@@ -168,6 +168,24 @@ describe('every refusal of the gate can be acted on by another program', () => {
     expect([response.status, body['code']]).toEqual([401, 'token_invalid'])
   })
 
+  test('an agent that is refused again and again fills no store', async () => {
+    const world = createWorld()
+    const gate = world.verifier.requirePresentation(MANAGERS_IN_EU)
+    const token = await obtainToken(world, canary)
+    const told = async () => {
+      const outcome = await gate(await sound(world, token, canary))
+      const body = outcome.allowed ? {} : await objectOf(outcome.response)
+      return world.verifier.explain(textOf(body, 'transaction'))
+    }
+    const first = await told()
+    expect(first).toMatchObject({ about: 'call', outcome: 'refused', reason: 'decision_denied' })
+    const kept: unknown[] = [first]
+    for (let call = 1; call < 70; call += 1) kept.push(await told())
+    expect(kept.filter((one) => one !== undefined)).toHaveLength(60)
+    world.time.advance(60)
+    expect(await told()).toBeDefined()
+  })
+
   test.each(Object.entries(REFUSALS))('%s [PRM-07] [PRM-08]', async (code, refused) => {
     const { response, body, fields, world } = await refuse(code, refused)
     const problem = Object.entries(PROBLEMS).find(([name]) => name === body['code'])?.[1]

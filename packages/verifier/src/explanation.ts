@@ -106,15 +106,27 @@ export interface RefusedCall {
   readonly now: NumericDate
 }
 
-/** Keeps why a call was refused. Calls of strangers leave nothing: a flood of them must cost no storage. */
-export async function keepRefusedCall(
-  { transaction, code, policies, now }: RefusedCall,
+/** Explanations of refused calls kept by one gate in a minute; the log has the others. */
+const MOST_CALLS_A_MINUTE = 60
+
+/**
+ * Makes what keeps why calls were refused. Calls of strangers leave nothing, and those of an agent that is refused
+ * again and again leave little: neither flood may fill the store.
+ */
+export function createRefusedCalls(
   deps: Pick<ExplanationDeps, 'store' | 'explanationSeconds'>,
-): Promise<void> {
-  if (!isKnownCaller(code)) return
-  const named = policies.length === 0 ? {} : { policies }
-  const told = { transaction, about: 'call', outcome: 'refused', reason: code, judgedAt: now } as const
-  await keep({ ...told, checks: gateSteps(code), ...named }, deps)
+): (call: RefusedCall) => Promise<void> {
+  let minute = 0
+  let count = 0
+  return async ({ transaction, code, policies, now }) => {
+    if (!isKnownCaller(code)) return
+    if (Math.floor(now / 60) !== minute) [minute, count] = [Math.floor(now / 60), 0]
+    count += 1
+    if (count > MOST_CALLS_A_MINUTE) return
+    const named = policies.length === 0 ? {} : { policies }
+    const told = { transaction, about: 'call', outcome: 'refused', reason: code, judgedAt: now } as const
+    await keep({ ...told, checks: gateSteps(code), ...named }, deps)
+  }
 }
 
 /**

@@ -26,7 +26,7 @@ import { type AuthenticateCallDeps, type AuthenticatedCall, authenticateCall } f
 import { acceptSignature } from './call-signature.js'
 import { decideCall, type Refusal } from './decision.js'
 import { type ProblemCode, reasonOf, tokenProblem } from './errors.js'
-import { keepRefusedCall } from './explanation.js'
+import { createRefusedCalls } from './explanation.js'
 import { checksUntil } from './gate-checks.js'
 import type { ReadSigning } from './message-signing.js'
 import { isPlainRequest } from './plain-request.js'
@@ -150,6 +150,7 @@ interface KnownCaller {
  */
 export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: GateDeps): Gate<Claims> {
   const { signing } = requirement
+  const keepRefused = createRefusedCalls(deps)
   const gate = async (request: Request): Promise<GateOutcome<Claims>> => {
     const transaction = randomId(deps.random, 'txn')
     const trust = deps.trust()
@@ -167,7 +168,7 @@ export function createGate<Claims>(requirement: ReadRequirement<Claims>, deps: G
     const reason = refusal?.reason === undefined ? {} : { reason: refusal.reason }
     const line = { ...about, code, checks: checksUntil(code), ...policies, ...reason }
     deps.log.warn('verifier.gate.refused', line)
-    await keepRefusedCall({ transaction, code, policies: judged.policies ?? [], now: deps.clock() }, deps)
+    await keepRefused({ transaction, code, policies: judged.policies ?? [], now: deps.clock() })
     const response = await refuse(request, judged, { requirement, transaction, deps })
     const asking = askForSignature(response, request, signing)
     const sign = responseSigner(request, signing, deps)
