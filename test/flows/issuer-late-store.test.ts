@@ -11,7 +11,7 @@ import { createMemoryStore } from '@attache/core'
 import { parseCredentialOfferUri } from '@attache/openid4vci'
 import { describe, expect, test } from 'vitest'
 import { NOW } from '../support/clock.js'
-import { type BenchOptions, bodyOf, CLIENT_ID } from './issuer-bench.js'
+import { type BenchOptions, bodyOf, CLIENT_ID, ISSUER } from './issuer-bench.js'
 import { arrive, CALLBACK, codeOf, PKCE, pushed } from './issuer-browser.js'
 import {
   body,
@@ -24,7 +24,7 @@ import {
   send,
   tokenDraft,
 } from './issuer-draft.js'
-import { aged, both } from './issuer-faults.js'
+import { aged, both, inForm } from './issuer-faults.js'
 
 const stageOf = (options: BenchOptions = {}): Promise<Stage> =>
   createStage('haip', { store: createMemoryStore({ clock: () => NOW }), ...options })
@@ -65,8 +65,8 @@ describe('a store that forgets late', () => {
     }
     expect((await send(stage, asking())).status).toBe(201)
     // An offer of one credential says nothing about another one.
-    const other = asking()
-    other.form['scope'] = `${other.form['scope']?.replace('agent-role', 'other-role')}`
+    const other: Draft = asking()
+    await inForm({ scope: `${ISSUER}/types/other-role/v1` })(other, stage)
     expect((await bodyOf(await send(stage, other)))['error']).toBe('invalid_request')
     expect(await sentLater(stage, asking(), 600)).toEqual([400, 'invalid_request'])
   })

@@ -252,6 +252,7 @@ describe('key attestations', () => {
     }
     if (nonce !== undefined) payload['nonce'] = nonce
     if (storage !== undefined) payload['key_storage'] = storage
+    if (stated.userAuthentication) payload['user_authentication'] = [...stated.userAuthentication]
     const header = { typ: 'key-attestation+jwt', x5c: [...(signer.x5c ?? [])] }
     return rawJws({ header, payload }, signer)
   }
@@ -371,9 +372,35 @@ describe('key attestations', () => {
     for (const keyStorage of [undefined, ['iso_18045_basic'], []]) {
       const jwt = [await attestation(held.bench, [newSigner()], { keyStorage })]
       expect(await outcome(await ask(held, { attestation: jwt }))).toEqual(invalid)
+      const inside = [await attestedProof(held.bench, [newSigner()], { keyStorage })]
+      expect(await outcome(await ask(held, { jwt: inside }))).toEqual(invalid)
     }
-    const high = [await attestation(held.bench, [newSigner()], { keyStorage: ['iso_18045_high'] })]
+    const keyStorage = ['iso_18045_high']
+    const high = [await attestation(held.bench, [newSigner()], { keyStorage })]
     expect((await ask(held, { attestation: high })).status).toBe(200)
+    const inside = [await attestedProof(held.bench, [newSigner()], { keyStorage })]
+    expect((await ask(held, { jwt: inside })).status).toBe(200)
+  })
+
+  test('how the holder is authenticated counts in both variants [VCI-I-PRF-14, VCI-I-PRF-15]', async () => {
+    const held = await ready({
+      ...options(),
+      template: `${TEMPLATE}\nproof_types: [jwt, attestation]\nkey_attestations: { user_authentication: [iso_18045_high] }\n`,
+    })
+    const variants = async (userAuthentication: readonly string[] | undefined) => {
+      const stated = userAuthentication === undefined ? {} : { userAuthentication }
+      return [
+        await outcome(
+          await ask(held, { attestation: [await attestation(held.bench, [newSigner()], stated)] }),
+        ),
+        await outcome(await ask(held, { jwt: [await attestedProof(held.bench, [newSigner()], stated)] })),
+      ]
+    }
+    for (const weaker of [undefined, [], ['iso_18045_basic']]) {
+      expect(await variants(weaker)).toEqual([invalid, invalid])
+    }
+    const good = [200, undefined]
+    expect(await variants(['iso_18045_basic', 'iso_18045_high'])).toEqual([good, good])
   })
 
   test('kid names exactly one attested key, or nothing [VCI-I-PRF-02]', async () => {
