@@ -52,12 +52,7 @@ export function signInPage(page: SignInPage): string {
 
 /** The consent page: who asks, for what, about which agent. */
 export function consentPage(page: ConsentPage): string {
-  const credentials = page.credentials.map(
-    ({ name, description, claims }, at) =>
-      `<section aria-labelledby="credential-${at + 1}"><h2 id="credential-${at + 1}">${escapeHtml(name)}</h2>${description === undefined ? '' : `<p>${escapeHtml(description)}</p>`}<ul class="claims">${claims
-        .map((claim) => `<li>${escapeHtml(claim)}</li>`)
-        .join('')}</ul></section>`,
-  )
+  const credentials = page.credentials.map(credentialSection)
   const agents = page.agents.map(
     (agent) => `<option value="${escapeHtml(agent)}">${escapeHtml(agent)}</option>`,
   )
@@ -73,6 +68,16 @@ ${credentials.join('')}
 <button id="deny" type="submit" name="decision" value="deny">Deny</button></p>
 </form>`,
   )
+}
+
+function credentialSection(
+  { name, description, claims }: ConsentPage['credentials'][number],
+  at: number,
+): string {
+  const id = `credential-${at + 1}`
+  const about = description === undefined ? '' : `<p>${escapeHtml(description)}</p>`
+  const items = claims.map((claim) => `<li>${escapeHtml(claim)}</li>`)
+  return `<section aria-labelledby="${id}"><h2 id="${id}">${escapeHtml(name)}</h2>${about}<ul class="claims">${items.join('')}</ul></section>`
 }
 
 /** The page for a request that leads nowhere: nobody is redirected. */
