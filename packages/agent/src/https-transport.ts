@@ -71,6 +71,7 @@ function webResponse(incoming: IncomingMessage, request: WireRequest): Response 
   const status = incoming.statusCode ?? 0
   const empty = request.method === 'HEAD' || NULL_BODY.includes(status)
   if (empty) incoming.resume()
+  else endWithAbort(incoming, request.signal)
   const response = new Response(empty ? null : Readable.toWeb(incoming), {
     status,
     statusText: incoming.statusMessage ?? '',
@@ -78,4 +79,15 @@ function webResponse(incoming: IncomingMessage, request: WireRequest): Response 
   })
   Object.defineProperty(response, 'url', { value: request.url.href })
   return response
+}
+
+// A body breaks off with the reason of the abort, as the standard has it; Node alone would say ECONNRESET.
+function endWithAbort(incoming: IncomingMessage, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return
+  const stop = () => {
+    const { reason } = signal
+    incoming.destroy(reason instanceof Error ? reason : new Error('The call was aborted.', { cause: reason }))
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  incoming.once('close', () => signal.removeEventListener('abort', stop))
 }
