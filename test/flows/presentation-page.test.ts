@@ -7,6 +7,7 @@ import {
   createWallet,
   createWorld,
   fetchRequest,
+  ISSUER,
   objectOf,
   postResponse,
   present,
@@ -178,6 +179,33 @@ describe('a page on which a person presents', () => {
     expect(await (await late.browser.get(late.here)).text()).toContain('the time is over')
   })
 
+  test('leads on to the API, which reads the result once, for this browser alone [VP-V-SES-05, VP-V-SES-07]', async () => {
+    const world = createSite({ continueTo: `${API}/payroll?step=2` })
+    const { browser, here, requestUrl } = await begun(world, 'other')
+    const transaction = here.split('/').at(-1) ?? ''
+    const visit = { transaction, cookie: browser.jar.cookie }
+    expect(await world.verifier.redeemPage(visit)).toBeUndefined()
+    await answered(world, requestUrl)
+    const text = await (await browser.get(here)).text()
+    expect(text).toContain(`href="${API}/payroll?step=2&#38;transaction=${transaction}"`)
+    for (const cookie of [undefined, null, '', `${COOKIE}=x`, `${visit.cookie}; ${visit.cookie}`]) {
+      expect(await world.verifier.redeemPage({ transaction, cookie })).toBeUndefined()
+    }
+    const read = await Promise.all(Array.from({ length: 10 }, () => world.verifier.redeemPage(visit)))
+    const [presentation, ...more] = read.filter((result) => result !== undefined)
+    expect(presentation).toMatchObject({ credentials: [{ claims: { role: 'Manager', region: 'EU' } }] })
+    expect(more).toEqual([])
+    for (const value of claimValues) expect(await (await browser.get(here)).text()).not.toContain(value)
+
+    // On this device nothing is read before the redirect came back.
+    const near = await begun(world)
+    const redirect = textOf((await answered(world, near.requestUrl)).body, 'redirect_uri')
+    const nearVisit = { transaction: near.here.split('/').at(-1) ?? '', cookie: near.browser.jar.cookie }
+    expect(await world.verifier.redeemPage(nearVisit)).toBeUndefined()
+    await near.browser.get(redirect)
+    expect(await world.verifier.redeemPage(nearVisit)).toMatchObject({ credentials: [{ issuer: ISSUER }] })
+  })
+
   test('says which check failed and what to do, and no value', async () => {
     const world = createSite()
     world.revoke()
@@ -212,6 +240,8 @@ describe('a page on which a person presents', () => {
       [{ purpose: '' }, 'page_text'],
       [{ wallets: [{ name: 'x', url: 'javascript:alert(1)//' }] }, 'page_wallet'],
       [{ wallets: [{ name: 'x', url: 'http://wallet.example' }] }, 'page_wallet'],
+      [{ continueTo: 'https://elsewhere.example/' }, 'page_continue'],
+      [{ continueTo: '/payroll' }, 'page_continue'],
       [{ scope: 'unknown' }, 'query_xor_scope'],
       [{ query: { credentials: [] } }, 'query_malformed'],
     ] as const) {

@@ -29,7 +29,7 @@ import type { ConnectionOptions } from './web-request.js'
 
 /** A verifier whose routes and gates are Express handlers. */
 export interface ExpressVerifier
-  extends Pick<Verifier, 'startTransaction' | 'redeemResult' | 'explain' | 'reloadTrust'> {
+  extends Pick<Verifier, 'startTransaction' | 'redeemResult' | 'redeemPage' | 'explain' | 'reloadTrust'> {
   /** `app.use(verifier.routes)`, at the root and before any body parser. */
   readonly routes: RequestHandler
   /** `app.post(path, verifier.requirePresentation(…), handler)`. */
@@ -85,6 +85,7 @@ export function createExpressVerifier(
       guard(verifier.requirePresentation(requirement), { pathPrefix, ...connection }),
     startTransaction: verifier.startTransaction,
     redeemResult: verifier.redeemResult,
+    redeemPage: verifier.redeemPage,
     explain: verifier.explain,
     reloadTrust: verifier.reloadTrust,
   }

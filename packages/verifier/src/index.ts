@@ -35,6 +35,7 @@ export type { CredentialOptions, CredentialPart, CredentialSetPart } from './que
 export { credential, credentialSet, query } from './query-builder.js'
 export type { ResultRequest, TransactionResult } from './redeem-result.js'
 export type { Requirement } from './requirement.js'
+export type { PageVisit } from './return-result.js'
 export type { VerifierOptions } from './settings.js'
 export type { StartedTransaction, TransactionOptions, VerifierInfoMaker } from './start-transaction.js'
 export type { PresentationContext, StepUp } from './step-up.js'

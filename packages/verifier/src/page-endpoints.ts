@@ -103,7 +103,7 @@ function begin(deps: PageEndpointsDeps): RouteHandler {
     if (device !== 'this' && !(device === 'other' && page.crossDevice === true)) {
       throw new ProtocolError('invalid_request', 'Say on which device the wallet is. Go back and choose.')
     }
-    const session = shownSession(request.headers) ?? newSession(deps.random)
+    const session = shownSession(request.headers.get('Cookie')) ?? newSession(deps.random)
     const url = pageUrl(name, deps)
     const { transactionId } = await startTransaction(
       { ...asked(page, device), session, returnBelow: url },
@@ -135,7 +135,7 @@ function asked(page: PresentationPage, device: 'this' | 'other') {
 function show(deps: PageEndpointsDeps): RouteHandler {
   return async (request, { page: name = '', handle = '' }) => {
     const page = pageNamed(name, deps)
-    const session = shownSession(request.headers)
+    const session = shownSession(request.headers.get('Cookie'))
     const code = new URL(request.url).searchParams.get('response_code')
     const here = `${pageUrl(name, deps)}/${handle}`
     if (code !== null) {
@@ -164,7 +164,7 @@ function view(
   switch (transaction.state) {
     case 'answered':
       return transaction.responseCode === undefined
-        ? verifiedView(page, transaction.presentation)
+        ? verifiedView(page, transaction.presentation, handle)
         : elsewhereView(page)
     case 'refused':
       return refusedView(page, transaction.reason, again)
@@ -190,7 +190,7 @@ function follow(deps: PageEndpointsDeps): RouteHandler {
   return async (request, { page: name = '', handle = '' }) => {
     pageNamed(name, deps)
     const found = await findTransaction(handle, deps.clock(), deps)
-    if (found === undefined || !isBegunIn(found.transaction, shownSession(request.headers))) {
+    if (found === undefined || !isBegunIn(found.transaction, shownSession(request.headers.get('Cookie')))) {
       throw new ProtocolError('not_found', 'There is nothing to follow here.')
     }
     const headers = { ...PAGE_HEADERS, ...EVENT_HEADERS }

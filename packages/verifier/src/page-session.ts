@@ -16,9 +16,14 @@ import type { Transaction } from './transaction.js'
 const COOKIE = '__Host-attache-presentation'
 const SESSION = /^[A-Za-z0-9_-]{43}$/
 
-/** The session a browser shows; nothing when it shows none, two, or none of ours. */
-export function shownSession(headers: Headers): string | undefined {
-  const pairs = (headers.get('Cookie') ?? '').split(';').map((pair) => pair.trim())
+/**
+ * The session a browser shows.
+ *
+ * @param cookie The `Cookie` field.
+ * @returns Nothing when it shows none, two, or none of ours.
+ */
+export function shownSession(cookie: string | null | undefined): string | undefined {
+  const pairs = (cookie ?? '').split(';').map((pair) => pair.trim())
   const values = pairs.flatMap((pair) =>
     pair.startsWith(`${COOKIE}=`) ? [pair.slice(COOKIE.length + 1)] : [],
   )

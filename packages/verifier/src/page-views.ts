@@ -87,12 +87,22 @@ export function elsewhereView(page: PresentationPage): PageContent {
 }
 
 /** The page that shows what was verified. */
-export function verifiedView(page: PresentationPage, { credentials }: Presentation): PageContent {
+export function verifiedView(
+  page: PresentationPage,
+  { credentials }: Presentation,
+  handle: string,
+): PageContent {
   return {
     title: page.title,
     announcement: 'Verified.',
-    body: `<p id="state"><strong>Verified.</strong> This is what your wallet showed:</p>${credentials.map(credentialList).join('')}`,
+    body: `<p id="state"><strong>Verified.</strong> This is what your wallet showed:</p>${credentials.map(credentialList).join('')}${onwards(page, handle)}`,
   }
+}
+
+function onwards({ continueTo }: PresentationPage, handle: string): string {
+  if (continueTo === undefined) return ''
+  const url = `${continueTo}${continueTo.includes('?') ? '&' : '?'}transaction=${handle}`
+  return `<p><a class="wallet" id="continue" href="${escapeHtml(url)}">Continue</a></p>`
 }
 
 function credentialList({ issuer, vct, claims, replayable }: PresentedCredential): string {

@@ -31,6 +31,11 @@ export interface PresentationPage {
    * to another person then sees what that person presents (OpenID4VP 1.0, section 14.3). @default false
    */
   readonly crossDevice?: boolean
+  /**
+   * Where a person who was verified goes on: a URL of this origin. It gets `transaction` in its query, with which
+   * `redeemPage` reads the result there, once. @default the result is shown and nothing more
+   */
+  readonly continueTo?: string
 }
 
 /** A wallet that a link opens. */

@@ -17,7 +17,7 @@ const SCRIPTED = /^(javascript|data|vbscript|blob|file|about|http):/i
  * Reads the pages of the options.
  *
  * @param qr Of the deps; wanted where a page allows another device.
- * @throws {TypeError} `page_name`, `page_text`, `page_qr`, `page_wallet`, `query_xor_scope`, or as `readOwnQuery`.
+ * @throws {TypeError} `page_name`, `page_text`, `page_qr`, `page_wallet`, `page_continue`, `query_xor_scope`, or as `readOwnQuery`.
  */
 export function readPages(settings: Settings, qr: DrawQr | undefined): ReadonlyMap<string, PresentationPage> {
   const pages = Object.entries(settings.pages)
@@ -42,6 +42,14 @@ function checkPage(
     if (SCRIPTED.test(url) || !URL.canParse(url)) {
       throw refused('page_wallet', `A wallet of the page ${name} has no https URL and no scheme of its own.`)
     }
+  }
+  const { continueTo = settings.origin } = page
+  if (
+    !URL.canParse(continueTo) ||
+    new URL(continueTo).origin !== settings.origin ||
+    continueTo.includes('#')
+  ) {
+    throw refused('page_continue', `The page ${name} continues at a URL of this origin, without fragment.`)
   }
   // A scope of the options was checked with them.
   if (page.query !== undefined) readOwnQuery(page.query, settings)

@@ -1,8 +1,8 @@
 /**
  * The way back to the browser: a response code, brought by the session that began, opens the result to that session.
  *
- * For our own pages, which show a result and hand it on to nobody. An API that reads results itself does so once,
- * by transaction id (`redeem-result.ts`).
+ * For our own pages, which show a result, and for the API that a person goes on to from there. An API that has begun
+ * the transaction itself reads results by transaction id (`redeem-result.ts`).
  *
  * Source: OpenID4VP 1.0, section 14.3; HAIP 1.0, section 5.1.
  *
@@ -10,9 +10,11 @@
  */
 import { type Clock, equalText, type Log, ProtocolError, type Store } from '@attache/core'
 import { digest } from '@attache/keys'
+import type { RecordEvent } from './audit-record.js'
 import { type FindTransactionDeps, findTransaction, moveTransaction } from './kept-transaction.js'
-import { isBegunIn } from './page-session.js'
-import { returned, transactionKey } from './transaction.js'
+import { isBegunIn, shownSession } from './page-session.js'
+import type { Presentation } from './presentation.js'
+import { redeemed, returned, transactionKey } from './transaction.js'
 
 /** What it needs. */
 export interface ReturnResultDeps extends Omit<FindTransactionDeps, 'store'> {
@@ -49,6 +51,36 @@ export async function returnResult(
   }
   const open = { transaction: returned(transaction), keepUntil: transaction.expiresAt + KEEP_SECONDS }
   if (!(await moveTransaction(found, open, deps.store))) throw nothing()
+}
+
+/** What a page's visitor shows where it goes on. */
+export interface PageVisit {
+  /** `transaction` of the query. */
+  readonly transaction: string
+  /** The `Cookie` field. */
+  readonly cookie: string | null | undefined
+}
+
+/**
+ * Reads the result of a page, once, for the browser that began.
+ *
+ * @returns Nothing for another browser, a transaction that was not accepted, and one that was read.
+ *
+ * Source: OpenID4VP 1.0, sections 13.3 and 14.3.
+ */
+export async function redeemPage(
+  { transaction: handle, cookie }: PageVisit,
+  deps: ReturnResultDeps & { readonly record: RecordEvent },
+): Promise<Presentation | undefined> {
+  const found = await findTransaction(handle, deps.clock(), deps)
+  if (found?.transaction.state !== 'answered' || found.transaction.responseCode !== undefined)
+    return undefined
+  const { presentation, expiresAt } = found.transaction
+  if (!isBegunIn(found.transaction, shownSession(cookie))) return undefined
+  const gone = { transaction: redeemed(found.transaction), keepUntil: expiresAt + KEEP_SECONDS }
+  if (!(await moveTransaction(found, gone, deps.store))) return undefined
+  await deps.record({ kind: 'verifier.result_read', subject: found.id, facts: { outcome: 'answered' } })
+  return presentation
 }
 
 function nothing(): ProtocolError {

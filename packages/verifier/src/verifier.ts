@@ -26,6 +26,7 @@ import { createGate, type Gate } from './gate.js'
 import { createSigningRegister } from './message-signing.js'
 import { metadataEndpoints } from './metadata-endpoints.js'
 import { pageEndpoints } from './page-endpoints.js'
+import type { Presentation } from './presentation.js'
 import type { DrawQr } from './presentation-page.js'
 import { readPages } from './read-pages.js'
 import { type ResultRequest, redeemResult, type TransactionResult } from './redeem-result.js'
@@ -36,6 +37,7 @@ import {
   type Requirement,
   readRequirement,
 } from './requirement.js'
+import { type PageVisit, redeemPage } from './return-result.js'
 import { readSettings, type Settings, type VerifierOptions } from './settings.js'
 import { type StartedTransaction, startTransaction, type TransactionOptions } from './start-transaction.js'
 import { tokenEndpoint } from './token-endpoint.js'
@@ -80,6 +82,8 @@ export interface Verifier {
   startTransaction(options: TransactionOptions): Promise<StartedTransaction>
   /** Reads the result of a transaction, once. */
   redeemResult(wanted: ResultRequest): Promise<TransactionResult>
+  /** Reads the result of a page where its `continueTo` leads, once, for the browser that presented. */
+  redeemPage(visit: PageVisit): Promise<Presentation | undefined>
   /**
    * Why a presentation was accepted or refused, or a call was refused: each check with its outcome, never a value.
    *
@@ -152,6 +156,7 @@ export function createVerifier(options: VerifierOptions, deps: VerifierDeps): Ve
     },
     startTransaction: (wanted) => startTransaction(wanted, deps.clock(), shared),
     redeemResult: (wanted) => redeemResult(wanted, deps.clock(), shared),
+    redeemPage: (visit) => redeemPage(visit, shared),
     explain: (transaction) => readExplanation(transaction, deps),
     reloadTrust: trust.reload,
   }
