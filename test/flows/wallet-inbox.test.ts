@@ -6,6 +6,7 @@ import {
   renameSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -181,7 +182,13 @@ describe('offers that issuers push', () => {
     expect(await (await pusher(world))(body)).toMatchObject({ status: 409, code: 'offer_known' })
     const [mark = ''] = filesIn(world)
     expect(mark).toMatch(/\.done$/)
-    expect(readFileSync(join(world.folder, 'inbox', AGENT, mark), 'utf8')).toBe('')
+    const path = join(world.folder, 'inbox', AGENT, mark)
+    expect(readFileSync(path, 'utf8')).toBe('')
+    // Marks are kept as long as the wallet itself remembers offers, by the clock of the file system.
+    const past = Date.now() / 1000 - 31 * 86_400
+    utimesSync(path, past, past)
+    await world.restart()
+    expect(filesIn(world)).toEqual([])
   })
 
   test('without a transaction code are refused: a link alone fills no wallet', async () => {

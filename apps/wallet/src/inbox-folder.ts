@@ -46,6 +46,8 @@ export interface InboxFolder {
 }
 
 const MOST_BYTES = 65_536
+/** How long a mark of a received offer stays; offers live for days, and the wallet itself remembers this long. */
+const MARKED_MS = 30 * 86_400_000
 
 /**
  * Opens the inbox, private to this user.
@@ -54,6 +56,7 @@ const MOST_BYTES = 65_536
  */
 export function openInboxFolder(folder: string, agents: readonly string[]): InboxFolder {
   for (const place of [folder, ...agents.map((agent) => join(folder, agent))]) makePrivate(place)
+  for (const agent of agents) removeOldMarks(join(folder, agent))
   const move = ({ path }: OfferFile, extension: string) =>
     renameSync(path, `${path.slice(0, -extname(path).length)}${extension}`)
   return {
@@ -85,6 +88,13 @@ function offersIn(folder: string, agent: string): readonly OfferFile[] {
       const from = extname(name) === '.pushed' ? 'push' : 'folder'
       return { id, agent, path, from, ...(link === undefined ? {} : { link }) }
     })
+}
+
+function removeOldMarks(folder: string): void {
+  for (const name of readdirSync(folder).filter((one) => extname(one) === '.done')) {
+    const path = join(folder, name)
+    if (lstatSync(path).mtimeMs < Date.now() - MARKED_MS) rmSync(path)
+  }
 }
 
 function readLink(path: string): string | undefined {
