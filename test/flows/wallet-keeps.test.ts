@@ -91,6 +91,27 @@ describe('what a wallet keeps', () => {
   })
 })
 
+describe('an issuance that takes long', () => {
+  test('is not taken for one that was left behind while it is still at work', async () => {
+    const world = await createPresentationWorld({ holding: false })
+    let isWaiting = false
+    const slow = async () => {
+      if (isWaiting) return undefined
+      isWaiting = true
+      world.time.advance(120)
+      await world.wallet.maintain()
+      return undefined
+    }
+    world.play({ steps: { '/credential': slow } })
+    expect(await world.receive()).toMatchObject({ outcome: 'stored' })
+    expect(isWaiting).toBe(true)
+    expect(world.calls('/credential')).toHaveLength(1)
+    // The key it was made for is still there.
+    expect((await world.callApi()).status).toBe(200)
+    expect(await world.wallet.overview(AGENT)).toMatchObject({ pending: 0 })
+  })
+})
+
 describe('the kill switch', () => {
   test('stops an agent at once, over a restart, and drops its tokens', async () => {
     const world = await createPresentationWorld()

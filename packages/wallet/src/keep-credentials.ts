@@ -63,7 +63,11 @@ interface Order {
 }
 
 /** Fetches and keeps every credential of a plan that is not kept yet. */
-export async function keepCredentials(facts: TokenFacts, deps: KeepDeps): Promise<readonly KeptCredential[]> {
+export function keepCredentials(facts: TokenFacts, deps: KeepDeps): Promise<readonly KeptCredential[]> {
+  return deps.pendings.working(facts.pending.id, () => keepInOrder(facts, deps))
+}
+
+async function keepInOrder(facts: TokenFacts, deps: KeepDeps): Promise<readonly KeptCredential[]> {
   const orders = facts.plan.wanted.flatMap((wanted) =>
     (facts.token.credentialIdentifiers.get(wanted.id) ?? [undefined]).map((identifier) => ({
       wanted,

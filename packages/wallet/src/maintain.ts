@@ -74,6 +74,7 @@ async function maintainAgent(
   if (await deps.killSwitch.isStopped(agent.id)) return
   for (const pending of await deps.pendings.list(agent.id)) {
     if (pending.stage === 'authorization' || !isDue(pending, now)) continue
+    if (deps.pendings.isAtWork(pending.id)) continue
     await attempt(
       { ...facts, id: pending.id, event: 'receive' },
       async () => (await resumeIssuance({ agent, pending, now }, deps)).kind === 'stored',

@@ -74,12 +74,25 @@ export interface PendingIssuances {
   storing(pending: PendingIssuance): Promise<StoreStep>
   removing(pending: Pick<PendingIssuance, 'agent' | 'id'>): StoreStep
   commit(steps: readonly StoreStep[]): Promise<boolean>
+  /** Does work on one of them; until it ends, nobody else in this process takes it for one that was left behind. */
+  working<T>(id: string, work: () => Promise<T>): Promise<T>
+  isAtWork(id: string): boolean
 }
 
 /** Makes the access. */
 export function createPendingIssuances(deps: { readonly vault: Vault }): PendingIssuances {
   const { vault } = deps
+  const atWork = new Set<string>()
   return {
+    async working(id, work) {
+      atWork.add(id)
+      try {
+        return await work()
+      } finally {
+        atWork.delete(id)
+      }
+    },
+    isAtWork: (id) => atWork.has(id),
     async list(agent) {
       const records = await vault.list(agent, 'pending')
       return records.flatMap(({ content }) => parsePendingIssuance(agent, content) ?? [])
