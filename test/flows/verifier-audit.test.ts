@@ -93,7 +93,8 @@ describe('the audit trail of a verifier', () => {
     })
     expect(refused?.['facts']).toMatchObject({ code: 'credential_revoked', presented })
     const text = JSON.stringify(await entries())
-    for (const value of ['"Manager"', token, wallet.credential.slice(0, 40)]) expect(text).not.toContain(value)
+    for (const value of ['"Manager"', token, wallet.credential.slice(0, 40)])
+      expect(text).not.toContain(value)
 
     // It is a chain that a checkpoint closes, and can be judged far from here.
     const checkpoint = await trail.checkpoint()
