@@ -764,6 +764,7 @@ describe('the error matrix: the deferred credential endpoint', () => {
   const own = { ...deferred, modes: BOUND }
   cells(own, [
     ...bodies(CREDENTIAL),
+    ['a proof used before', 401, 'invalid_dpop_proof', usedBefore, { spends: 'attempt' }],
     ['no transaction_id', 400, CREDENTIAL, inBody({ transaction_id: undefined })],
     ['a transaction_id that is no text', 400, CREDENTIAL, inBody({ transaction_id: 1 })],
     ['an unknown transaction_id', 400, TRANSACTION, inBody({ transaction_id: 'made-up' })],
@@ -859,6 +860,7 @@ describe('the error matrix: the notification endpoint', () => {
   cells({ ...notification, modes: BOUND }, [
     ...bodies(NOTIFICATION),
     ['application/jwt', 400, NOTIFICATION, ofType('application/jwt'), { reason: /Content-Type/ }],
+    ['a proof used before', 401, 'invalid_dpop_proof', usedBefore, { spends: 'attempt' }],
     ['no notification_id', 400, NOTIFICATION, inBody({ notification_id: undefined })],
     ['a notification_id that is no text', 400, NOTIFICATION, inBody({ notification_id: 1 })],
     ['no event', 400, NOTIFICATION, inBody({ event: undefined })],

@@ -256,6 +256,16 @@ describe('the issuer server over https', () => {
 
   test('the management API wants its token, on its own listener', async () => {
     expect((await manage('offers', '{}', 'application/json', 'guess')).status).toBe(401)
+    // As long as the right one, and alike but for one character.
+    for (const guess of [
+      `x${TOKEN.slice(1)}`,
+      `${TOKEN.slice(0, -1)}x`,
+      TOKEN.toUpperCase(),
+      'x'.repeat(TOKEN.length),
+    ]) {
+      const refused = await manage('people', PEOPLE, 'text/csv', guess)
+      expect([refused.status, refused.headers.get('WWW-Authenticate')]).toEqual([401, 'Bearer'])
+    }
     expect((await call(`${ISSUER}/manage/v1/credentials`)).status).toBe(404)
     const url = `https://127.0.0.1:${running.management?.port}/manage/v1/credentials?after=ü`
     expect((await fetch(url, { headers: { Authorization: `Bearer ${TOKEN}` } })).status).toBe(400)
