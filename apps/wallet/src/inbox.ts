@@ -23,6 +23,8 @@ export interface Inbox {
   waiting(): readonly WaitingOffer[]
   /** @returns `undefined` when nothing waits under this id. */
   accept(id: string, txCode?: string): Promise<ReceiveReply | undefined>
+  /** Looks no more; resolves when the look under way has ended. */
+  close(): Promise<void>
 }
 
 /** What the inbox needs. */
@@ -44,16 +46,20 @@ interface Desk extends InboxDeps {
   /** Under the operator's hand right now. */
   readonly accepted: Set<string>
   readonly most: number
+  /** Aborted: no further offer is looked at. */
+  readonly signal: AbortSignal
 }
 
 /** Creates the inbox. @param most How many offers may wait; what comes on top stays unread. */
 export function createInbox(most: number, deps: InboxDeps): Inbox {
-  const desk: Desk = { ...deps, most, waiting: new Map(), tries: new Map(), accepted: new Set() }
+  const closing = new AbortController()
+  const { signal } = closing
+  const desk: Desk = { ...deps, most, signal, waiting: new Map(), tries: new Map(), accepted: new Set() }
   let looks = 0
   let looking: Promise<void> = Promise.resolve()
-  const round = () => {
+  const round = async () => {
     looks += 1
-    return lookThrough(desk, looks)
+    await lookThrough(desk, looks)
   }
   return {
     look() {
@@ -64,6 +70,10 @@ export function createInbox(most: number, deps: InboxDeps): Inbox {
     },
     waiting: () => [...desk.waiting.values()].map(({ entry }) => entry),
     accept: (id, txCode) => accept(desk, id, txCode),
+    close() {
+      closing.abort()
+      return looking
+    },
   }
 }
 
@@ -75,7 +85,7 @@ async function lookThrough(desk: Desk, look: number): Promise<void> {
   const isDue = ({ id }: OfferFile): boolean =>
     !waiting.has(id) && !accepted.has(id) && look >= (tries.get(id)?.nextLook ?? 0)
   for (const offer of offers.filter(isDue)) {
-    if (waiting.size >= desk.most) return
+    if (desk.signal.aborted || waiting.size >= desk.most) return
     if (offer.link === undefined || !isOfferLink(offer.link)) refuse(desk, offer, 'invalid_offer')
     else await examine(desk, { ...offer, link: offer.link }, look)
   }

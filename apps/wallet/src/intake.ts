@@ -137,6 +137,8 @@ async function openInbox(
   const names = agents.map(({ id }) => id)
   const folder = openInboxFolder(files.path(configured.folder), names)
   const inbox = createInbox(most, { wallet: deps.wallet, folder, log })
+  // Closed last of the inbox: a push may have begun a look that no round waits for.
+  opened.push(inbox.close)
   opened.push(startRounds(inbox.look, { seconds: everySeconds, event: 'wallet.inbox_fault', log }))
   if (push === undefined) return { inbox }
   const facts = {
