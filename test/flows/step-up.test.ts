@@ -40,6 +40,16 @@ describe('a route that wants a fresher presentation', () => {
     expect(world.lines.findLast((line) => line.includes('gate.refused'))).toContain('step-up step_up_needed')
   })
 
+  test.each([4, 301, 1.5, -1, Number.NaN])(
+    'an age of %d seconds stops the start',
+    (maxPresentationAgeSeconds) => {
+      const requirement = { ...MANAGERS_IN_EU, maxPresentationAgeSeconds }
+      expect(() => createWorld().verifier.requirePresentation(requirement)).toThrow(
+        expect.objectContaining({ code: 'presentation_age' }),
+      )
+    },
+  )
+
   test('takes what is young enough, to the second', async () => {
     expect((await callAfter(60, { maxPresentationAgeSeconds: 60 })).outcome.allowed).toBe(true)
     expect((await callAfter(61, {})).outcome.allowed).toBe(true)
