@@ -2,7 +2,14 @@
  * Routes whose calls are signed and whose answers are: the gate, its metadata, and what it refuses.
  */
 import { decodeUtf8, type JsonObject } from '@attache/core'
-import { bareJwk, createSoftwareSigner, generatePrivateJwk, parsePublicJwk, type Signer } from '@attache/keys'
+import {
+  bareJwk,
+  createSoftwareSigner,
+  generatePrivateJwk,
+  issueCertificate,
+  parsePublicJwk,
+  type Signer,
+} from '@attache/keys'
 import {
   type AcceptedSignature,
   createAcceptSignature,
@@ -16,6 +23,7 @@ import {
 } from '@attache/oauth'
 import { createAuthRequestHandler, createVerifier, guardHandler, type Requirement } from '@attache/verifier'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { NOW } from '../support/clock.js'
 import {
   API,
   ca,
@@ -438,13 +446,18 @@ describe('what a route may not say', () => {
     }
   })
 
-  test('signed answers here and unsigned ones there, under one scope; keys that cannot sign', () => {
+  test('signed answers here and unsigned ones there, under one scope; keys that cannot sign', async () => {
     const { verifier } = createWorld()
     verifier.requirePresentation({ ...MANAGERS_IN_EU, signResponses: true })
     expect(() => verifier.requirePresentation(MANAGERS_IN_EU)).toThrow(
       expect.objectContaining({ code: 'signature_scope' }),
     )
-    const signer = { ...createSoftwareSigner(generatePrivateJwk('ES384')), x5c: signers.api.x5c ?? [] }
+    const privateJwk = generatePrivateJwk('ES384')
+    const { publicJwk } = createSoftwareSigner(privateJwk)
+    const times = { notBefore: NOW - 60, notAfter: NOW + 86_400 }
+    const names = { commonName: 'api.example', dnsNames: ['api.example'] }
+    const { x5c } = await issueCertificate({ ...names, publicJwk, issuer: ca, ...times }, world)
+    const signer = createSoftwareSigner(privateJwk, { x5c })
     const deps = { ...world, signer, fetch: world.network.fetch, clock: world.time.clock, log: console }
     const options = {
       origin: API,
