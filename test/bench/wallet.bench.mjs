@@ -187,8 +187,8 @@ for (const { run, server } of candidates) {
   coldCpu.push((await server.cpu()) - before)
 }
 const results = await measureCpu(candidates, {
-  rounds: numberOption('rounds', 5),
-  count: numberOption('count', 30),
+  rounds: numberOption('rounds', 11),
+  count: numberOption('count', 25),
 })
 console.log(cpuLines(results).join('\n'))
 const cold = candidates.map(({ name }, at) => `${coldCpu[at].toFixed(0)} (${name})`)
