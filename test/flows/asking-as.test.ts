@@ -204,6 +204,15 @@ describe('a verifier that an attester vouches for', () => {
     current.jwt = await attest({ exp: NOW + 1200 })
     expect((await present(world, trust)).header['jwt']).toBe(current.jwt)
     expect(startCode({ clientId })).toThrow(withCode('attestation'))
+
+    // One that ended between a request's beginning and its signature is a fault that somebody sees.
+    const { requestUri } = await world.verifier.startTransaction({ query: QUERY })
+    current.jwt = await attest({ exp: NOW - 1 })
+    const fetched = await world.send(new Request(requestUri))
+    expect([fetched.status, await fetched.json()]).toEqual([500, { error: 'server_error' }])
+    expect(world.lines.join()).toContain('"cause":"attestation')
+    current.jwt = await attest()
+    expect((await world.send(new Request(requestUri))).status).toBe(200)
   })
 })
 

@@ -90,7 +90,7 @@ export {
   readUnsignedRequestObject,
 } from './unsigned-request.js'
 export type { VerifierAttestation, VerifierAttestationExpectation } from './verifier-attestation.js'
-export { usableVerifierInfo, verifyVerifierAttestation } from './verifier-attestation.js'
+export { attestationProblem, usableVerifierInfo, verifyVerifierAttestation } from './verifier-attestation.js'
 export type { VerifierInfo } from './verifier-info.js'
 export { encodeVerifierInfo, parseVerifierInfo } from './verifier-info.js'
 export type { VpToken } from './vp-token.js'

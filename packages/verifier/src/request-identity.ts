@@ -18,9 +18,10 @@ import {
   parseJson,
   VerificationError,
 } from '@attache/core'
-import { bareJwk, jwkThumbprint, parsePublicJwk, type Signer } from '@attache/keys'
+import { bareJwk, jwkThumbprint, type PublicJwk, parsePublicJwk, type Signer } from '@attache/keys'
 import {
   type AuthorizationRequest,
+  attestationProblem,
   type OwnCertificate,
   parseClientIdentifier,
   type RequestSigner,
@@ -152,7 +153,12 @@ export function requestSigner(
   return { ...base, keyId: identity.keyId, attestation: jwt === undefined ? undefined : { jwt, now } }
 }
 
-/** Signs a request as whoever its identifier says. */
+/**
+ * Signs a request as whoever its identifier says.
+ *
+ * @throws {TypeError} `attestation`: the one in force when the request began is not any more. Wallets would only
+ * turn away in silence; as a fault it is seen by whoever runs this verifier.
+ */
 export function signRequest(
   input: {
     readonly request: AuthorizationRequest
@@ -165,7 +171,18 @@ export function signRequest(
   if (input.request.clientId !== identity.clientId) return signRequestObject(input, signer)
   const { keyId, trustChain, clientId } = identity
   const attestation = clientId.startsWith(ATTESTED) ? identity.verifierAttestation?.() : undefined
+  if (attestation !== undefined)
+    refuseUnusable(attestation, clientId, { key: signer.publicJwk, now: input.issuedAt })
   return signRequestObject({ ...input, kid: keyId, attestation, trustChain }, signer)
+}
+
+function refuseUnusable(
+  attestation: string,
+  clientId: string,
+  expected: { readonly key: PublicJwk; readonly now: NumericDate },
+): void {
+  const problem = attestationProblem(attestation, { subject: clientId.slice(ATTESTED.length), ...expected })
+  if (problem !== undefined) throw configurationError('attestation', `The verifier attestation ${problem}.`)
 }
 
 /** Whether wallets know this verifier's metadata from elsewhere, so that requests bring none. */
