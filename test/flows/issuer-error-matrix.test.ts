@@ -679,6 +679,27 @@ describe('the error matrix: the credential endpoint', () => {
     ],
   ])
 
+  const promised = { ...own, good: (stage: Stage) => credentialDraft(stage, 'later-role'), succeeds: 202 }
+  cells(promised, [
+    [
+      'a nonce that a deferred request spent',
+      400,
+      'invalid_nonce',
+      async (draft, stage) => usedBefore(renewed(draft), stage),
+      { spends: 'all' },
+    ],
+    [
+      'a proof that a deferred request spent',
+      401,
+      'invalid_dpop_proof',
+      async (draft, stage) => {
+        await body(stage, draft)
+        draft.proofs = [await proofJwt(stage)]
+      },
+      { spends: 'all' },
+    ],
+  ])
+
   cells({ ...own, good: identifiedDraft }, [
     [
       'a known configuration where identifiers were issued',

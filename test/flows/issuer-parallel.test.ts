@@ -7,7 +7,7 @@ import {
   offerCode,
   postForm,
 } from './issuer-bench.js'
-import { consent, pushed, ready, submit } from './issuer-browser.js'
+import { arrive, consent, GOOD, pushed, ready, submit } from './issuer-browser.js'
 
 describe('what may be used once, used at once', () => {
   test('of 20 parallel requests with one attestation PoP, one wins', async () => {
@@ -44,5 +44,19 @@ describe('what may be used once, used at once', () => {
 
     expect(codes).toHaveLength(1)
     expect(answers.filter(({ status }) => status >= 500)).toHaveLength(0)
+  })
+
+  test('of 20 parallel guesses at a password, five are judged at most', async () => {
+    const held = await ready()
+    const shown = await arrive(held, await pushed(held))
+    const guess = (nth: number) => submit(held, shown, 'sign-in', { ...GOOD, password: `guess ${nth}` })
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, nth) => guess(nth)))
+    const judged = answers.filter(({ status }) => status === 401).length
+    expect(judged).toBeGreaterThan(0)
+    expect(judged).toBeLessThanOrEqual(5)
+    expect(answers.filter(({ status }) => status === 200 || status >= 500)).toEqual([])
+
+    for (let nth = judged; nth < 5; nth += 1) expect((await guess(nth)).status).toBe(401)
+    expect((await submit(held, shown, 'sign-in', GOOD)).html).toContain('data-error="access_denied"')
   })
 })

@@ -352,8 +352,16 @@ describe('the issuer server over https', () => {
   })
 
   test('an unknown route is 404, another method 405', async () => {
-    expect((await call(`${ISSUER}/nowhere`)).status).toBe(404)
-    expect((await call(`${ISSUER}/nonce`)).status).toBe(405)
+    for (const [path, status] of [
+      ['nowhere', 404],
+      ['nonce', 405],
+    ] as const) {
+      const answer = await call(`${ISSUER}/${path}`)
+      expect([answer.status, answer.headers.get('X-Request-Id')]).toEqual([
+        status,
+        expect.stringMatching(/^req_[\w-]{22}$/),
+      ])
+    }
   })
 
   test.each([
