@@ -22,7 +22,7 @@ import {
   verifySignedResponse,
 } from '@attache/oauth'
 import { createAuthRequestHandler, createVerifier, guardHandler, type Requirement } from '@attache/verifier'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { NOW } from '../support/clock.js'
 import {
   API,
@@ -242,6 +242,21 @@ describe('a route that wants signed calls', () => {
     const mebibyte = 'x'.repeat(1_048_576)
     expect((await knock(requestOf(await signedCall({ body: mebibyte })))).status).toBe(200)
     expect((await knock(requestOf(await signedCall({ body: `${mebibyte}x` })))).status).toBe(413)
+  })
+
+  test('waits for no body that does not come', async () => {
+    const sent = requestOf(await signedCall())
+    const stalled = new ReadableStream({ pull: () => new Promise(() => undefined) })
+    const streaming = { method: 'POST', headers: sent.headers, body: stalled, duplex: 'half' as const }
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const answer = knock(new Request(sent.url, streaming))
+      while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve))
+      vi.advanceTimersByTime(30_000)
+      expect(await answer).toMatchObject({ status: 408, code: 'body_too_slow', runs: [] })
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('is a fault where something read the body first', async () => {
