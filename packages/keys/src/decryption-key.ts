@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { createECDH, generateKeyPairSync, hkdfSync, type KeyObject } from 'node:crypto'
-import { encodeBase64url, isJsonObject, isJsonValue, type JsonObject, member } from '@attache/core'
+import { createPrivateKey, hkdfSync, type KeyObject } from 'node:crypto'
+import { isJsonObject, isJsonValue, type JsonObject, member } from '@attache/core'
 import { misconfiguration } from './error-codes.js'
+import { ecJwkOfScalar, generateEcJwk } from './generate-jwk.js'
 import { type ContentEncryption, isContentEncryption } from './jwe-content.js'
 import { bareJwk, type PublicJwk } from './jwk.js'
 import { parseJwks } from './jwks.js'
@@ -35,12 +36,9 @@ export interface DecryptionKey {
  * Source: RFC 7518, section 6.2; HAIP 1.0, section 5.
  */
 export function generateDecryptionKey(options?: { kid?: string }): DecryptionKey {
-  const keyObject = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const { x, y, d } = keyObject.export({ format: 'jwk' })
-  if (x === undefined || y === undefined || d === undefined)
-    throw new Error('node:crypto exported no EC key.')
-  // Not imported again: that costs more than making it.
-  const publicJwk = { kty: 'EC', crv: 'P-256', x, y } as const
+  const { d, ...publicJwk } = generateEcJwk('P-256')
+  const keyObject = createPrivateKey({ key: { ...publicJwk, d }, format: 'jwk' })
+  // The public half needs no import of its own: it was just made.
   const kid = options?.kid ?? jwkThumbprint(publicJwk)
   return decryptionKey(keyObject, { privateJwk: { ...publicJwk, d }, publicJwk, kid })
 }
@@ -63,17 +61,7 @@ export function deriveDecryptionKey(secret: Uint8Array, purpose: string): Decryp
   )
   const scalar = (BigInt(`0x${bytes.toString('hex')}`) % (P256_ORDER - 1n)) + 1n
   const d = Buffer.from(scalar.toString(16).padStart(64, '0'), 'hex')
-  const ecdh = createECDH('prime256v1')
-  ecdh.setPrivateKey(d)
-  const point = ecdh.getPublicKey()
-  const [x, y] = [point.subarray(1, 33), point.subarray(33)]
-  return createDecryptionKey({
-    kty: 'EC',
-    crv: 'P-256',
-    x: encodeBase64url(x),
-    y: encodeBase64url(y),
-    d: encodeBase64url(d),
-  })
+  return createDecryptionKey({ ...ecJwkOfScalar('P-256', d) })
 }
 
 /**

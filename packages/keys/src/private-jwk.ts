@@ -7,10 +7,11 @@
  *
  * @module
  */
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { isJsonObject, isJsonValue, type JsonObject } from '@attache/core'
 import { algorithmProfile, type JwsAlgorithm } from './algorithms.js'
 import { misconfiguration } from './error-codes.js'
+import { generateEcJwk, generateOtherJwk } from './generate-jwk.js'
 import { hasPrivateMember, type PublicJwk, parsePublicJwk } from './jwk.js'
 import { jwkThumbprint } from './thumbprint.js'
 
@@ -35,8 +36,7 @@ export function generatePrivateJwk(alg: JwsAlgorithm): JsonObject {
   if (alg === 'RS256') {
     throw misconfiguration('algorithm_refused', 'RS256 is only verified here. Make a PS256 or ES256 key.')
   }
-  const exported = generate(alg).export({ format: 'jwk' })
-  const jwk: unknown = { ...exported, alg }
+  const jwk: unknown = { ...generate(alg), alg }
   if (!isJsonObject(jwk) || !isJsonValue(jwk)) throw new Error('node:crypto exported a key that is not JSON')
   return { ...jwk, kid: jwkThumbprint(publicHalf(jwk)) }
 }
@@ -95,9 +95,8 @@ function publicHalf(value: JsonObject): PublicJwk {
   return parsePublicJwk(JSON.parse(JSON.stringify({ kty, crv, x, y, n, e })))
 }
 
-function generate(alg: JwsAlgorithm): KeyObject {
-  const profile = algorithmProfile(alg)
-  if (profile.kty === 'OKP') return generateKeyPairSync('ed25519').privateKey
-  if (profile.kty === 'RSA') return generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey
-  return generateKeyPairSync('ec', { namedCurve: profile.crv ?? 'P-256' }).privateKey
+function generate(alg: JwsAlgorithm): JsonWebKey {
+  const { kty, crv } = algorithmProfile(alg)
+  if (kty !== 'EC') return generateOtherJwk(kty)
+  return { ...generateEcJwk(crv === 'P-384' || crv === 'P-521' ? crv : 'P-256') }
 }
