@@ -36,7 +36,7 @@ export async function measureCpu(candidates, { rounds, count }) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
-/** Does work with each item, a few at a time. */
+/** Does work with each item, a few at a time; `undefined` is no item. */
 export async function inParallel(items, width, work) {
   const waiting = [...items]
   const results = []

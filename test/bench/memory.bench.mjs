@@ -116,13 +116,13 @@ const before = process.cpuUsage()
 for (let part = 0; part < samples; part += 1) {
   await flood(challenges / samples)
   seen.push(sample())
+  const { heap, rss } = seen.at(-1)
+  const done = (((part + 1) * challenges) / samples).toLocaleString('en-US')
+  console.log(`after ${done.padStart(9)}: heap ${heap.toFixed(1)} MiB, resident ${rss.toFixed(1)} MiB`)
 }
 const { user, system } = process.cpuUsage(before)
 const kept = (await store.list('')).length
-const text = (name) => seen.map((one) => one[name].toFixed(1)).join(', ')
 console.log(`${challenges.toLocaleString('en-US')} challenges and as many calls without a token`)
-console.log(`heap after each of ${samples} parts:      ${text('heap')} MiB`)
-console.log(`resident after each of ${samples} parts:  ${text('rss')} MiB`)
 console.log(`records in the store at the end: ${kept}`)
 console.log(
   `${((user + system) / 1000 / challenges).toFixed(3)} ms CPU each, making the client's proofs included`,

@@ -83,7 +83,7 @@ export const posting = (facts) => ({
 export const calling =
   ({ server, client, wallet }, token) =>
   (count) =>
-    inParallel(Array.from({ length: count }), PARALLEL, async () => {
+    inParallel([...Array(count).keys()], PARALLEL, async () => {
       const url = `${server.origin}/payroll/export`
       const facts = { now: systemClock(), random: systemRandom }
       const proof = await createDpopProof({ method: 'POST', url, accessToken: token }, wallet.dpop, facts)

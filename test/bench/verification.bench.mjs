@@ -38,7 +38,7 @@ const candidates = [
   {
     name: 'attache: challenge, presentation, token',
     server: ours,
-    run: (count) => inParallel(Array.from({ length: count }), 4, () => obtainToken(facts)),
+    run: (count) => inParallel([...Array(count).keys()], 4, () => obtainToken(facts)),
   },
   { name: 'attache: inline, one posted presentation', ...posting(facts) },
   { name: INLINE, ...posting(theirs) },

@@ -342,6 +342,21 @@ describe('freshness', () => {
     expect(calls[2]?.init.headers).toEqual({ Accept: 'application/statuslist+jwt' })
   })
 
+  test('keeps a bounded number of bytes, and always the copy it just fetched', async () => {
+    // STATUSES unfolds to a few bytes each: room for one list, not for two.
+    const { resolver, answer, calls } = setUp({ maxBytes: STATUSES.bytes.length + 1 })
+    answer(async ({ url }) => {
+      const text = await createStatusListToken({ uri: url, iat: NOW, list: STATUSES, ttl: 600 }, signer)
+      return new Response(text, { headers: { 'Content-Type': 'application/statuslist+jwt' } })
+    })
+    const ask = (name: string) =>
+      resolver.resolve({ idx: 0, uri: `https://issuer.example/${name}` }, { trust, now: NOW })
+    for (const name of ['a', 'a', 'b', 'b', 'b']) await ask(name)
+    expect(calls).toHaveLength(2)
+    await ask('a')
+    expect(calls).toHaveLength(3)
+  })
+
   test('keeps a bounded number of copies', async () => {
     const { resolver, answer, calls } = setUp({ maxLists: 2 })
     answer(async ({ url }) => {
