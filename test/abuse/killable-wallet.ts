@@ -59,6 +59,7 @@ export interface KillableWorld {
 export async function bundleChild(): Promise<{ readonly path: string; remove(): void }> {
   // Inside node_modules, so that the database's native part is found.
   const folder = mkdtempSync(join(root, 'node_modules', '.attache-child-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
   const alias = Object.fromEntries(
     readdirSync(join(root, 'packages')).map((room) => [
       `@attache/${room}`,
@@ -78,8 +79,11 @@ export async function bundleChild(): Promise<{ readonly path: string; remove(): 
       minify: false,
       rollupOptions: { output: { entryFileNames: 'child.mjs', format: 'es' } },
     },
+  }).catch((error: unknown) => {
+    remove()
+    throw error
   })
-  return { path: join(folder, 'child.mjs'), remove: () => rmSync(folder, { recursive: true, force: true }) }
+  return { path: join(folder, 'child.mjs'), remove }
 }
 
 /** A world with an issuer and an API, and a database for wallet processes. */
