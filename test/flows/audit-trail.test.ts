@@ -239,7 +239,9 @@ describe('checkpoint', () => {
     expect(() => verifyCheckpoint(text, { ...expected, key: stranger.publicJwk })).toThrow(
       expect.objectContaining({ code: 'jws_signature' }),
     )
-    await expect(trail.verify({ checkpoints: [`${text.slice(0, -40)}${'A'.repeat(40)}`] })).rejects.toMatchObject({
+    await expect(
+      trail.verify({ checkpoints: [`${text.slice(0, -40)}${'A'.repeat(40)}`] }),
+    ).rejects.toMatchObject({
       code: expect.stringMatching(/^jws_/),
     })
     const other = await open('other').checkpoint()
