@@ -129,6 +129,8 @@ describe('two verifiers that compare what they saw', () => {
     expect(common(world)).toEqual(
       [
         'accept=application/json',
+        // How well any agent of this kind was authenticated.
+        'acr=urn:attache:acr:attested-wallet',
         'alg=ES256',
         `client_id=${CLIENT}`,
         'code_challenge_method=S256',
