@@ -183,13 +183,13 @@ describe('a page on which a person presents', () => {
     const world = createSite({ continueTo: `${API}/payroll?step=2` })
     const { browser, here, requestUrl } = await begun(world, 'other')
     const transaction = here.split('/').at(-1) ?? ''
-    const visit = { transaction, cookie: browser.jar.cookie }
+    const visit = { page: 'role', transaction, cookie: browser.jar.cookie }
     expect(await world.verifier.redeemPage(visit)).toBeUndefined()
     await answered(world, requestUrl)
     const text = await (await browser.get(here)).text()
     expect(text).toContain(`href="${API}/payroll?step=2&#38;transaction=${transaction}"`)
     for (const cookie of [undefined, null, '', `${COOKIE}=x`, `${visit.cookie}; ${visit.cookie}`]) {
-      expect(await world.verifier.redeemPage({ transaction, cookie })).toBeUndefined()
+      expect(await world.verifier.redeemPage({ page: 'role', transaction, cookie })).toBeUndefined()
     }
     const read = await Promise.all(Array.from({ length: 10 }, () => world.verifier.redeemPage(visit)))
     const [presentation, ...more] = read.filter((result) => result !== undefined)
@@ -200,10 +200,36 @@ describe('a page on which a person presents', () => {
     // On this device nothing is read before the redirect came back.
     const near = await begun(world)
     const redirect = textOf((await answered(world, near.requestUrl)).body, 'redirect_uri')
-    const nearVisit = { transaction: near.here.split('/').at(-1) ?? '', cookie: near.browser.jar.cookie }
+    const nearVisit = {
+      page: 'role',
+      transaction: near.here.split('/').at(-1) ?? '',
+      cookie: near.browser.jar.cookie,
+    }
     expect(await world.verifier.redeemPage(nearVisit)).toBeUndefined()
     await near.browser.get(redirect)
     expect(await world.verifier.redeemPage(nearVisit)).toMatchObject({ credentials: [{ issuer: ISSUER }] })
+  })
+
+  test('does not take what was presented on one page for the answer to another [VP-V-SES-05]', async () => {
+    const pages = {
+      role: { ...page, continueTo: `${API}/visitors` },
+      payroll: { ...page, continueTo: `${API}/payroll` },
+    }
+    const world = createWorld({ pages }, undefined, { qr })
+    const { browser, here, requestUrl } = await begun(world, 'other')
+    await answered(world, requestUrl)
+    const transaction = here.split('/').at(-1) ?? ''
+    const there = `${API}/attache/present/payroll/${transaction}`
+    const elsewhere = await browser.get(there)
+    expect(elsewhere.status).toBe(404)
+    expect(await elsewhere.text()).not.toContain(`${API}/payroll`)
+    expect((await browser.get(`${there}/events`)).status).toBe(404)
+
+    const { cookie } = browser.jar
+    expect(await world.verifier.redeemPage({ page: 'payroll', transaction, cookie })).toBeUndefined()
+    expect(await world.verifier.redeemPage({ page: 'role', transaction, cookie })).toMatchObject({
+      credentials: [{ claims: { role: 'Manager' } }],
+    })
   })
 
   test('says which check failed and what to do, and no value', async () => {

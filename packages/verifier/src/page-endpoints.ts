@@ -2,7 +2,7 @@
  * The pages' endpoints: ask, begin, wait, follow, show.
  *
  * A transaction's address holds its handle, which wallets see too; what became of it is shown to the browser that
- * began it and to no other. An answer that came back by redirect is shown only when the `response_code` did.
+ * began it, on the page where it began, and to no other. An answer that came back by redirect is shown only when the `response_code` did.
  *
  * Source: OpenID4VP 1.0, sections 8.2, 13.3 and 14.3; HAIP 1.0, section 5.1.
  *
@@ -20,7 +20,15 @@ import {
 import type { RecordEvent } from './audit-record.js'
 import { findTransaction, type KeptTransaction } from './kept-transaction.js'
 import { PAGE_HEADERS, type PageContent, pageResponse } from './page-document.js'
-import { isBegunIn, isSentByUs, newSession, sessionCookie, shownSession } from './page-session.js'
+import {
+  isBegunIn,
+  isSentByUs,
+  newSession,
+  sessionCookie,
+  sessionOn,
+  shownOn,
+  shownSession,
+} from './page-session.js'
 import {
   elsewhereView,
   linksView,
@@ -106,7 +114,7 @@ function begin(deps: PageEndpointsDeps): RouteHandler {
     const session = shownSession(request.headers.get('Cookie')) ?? newSession(deps.random)
     const url = pageUrl(name, deps)
     const { transactionId } = await startTransaction(
-      { ...asked(page, device), session, returnBelow: url },
+      { ...asked(page, device), session: sessionOn(name, session), returnBelow: url },
       deps.clock(),
       deps,
     )
@@ -135,7 +143,7 @@ function asked(page: PresentationPage, device: 'this' | 'other') {
 function show(deps: PageEndpointsDeps): RouteHandler {
   return async (request, { page: name = '', handle = '' }) => {
     const page = pageNamed(name, deps)
-    const session = shownSession(request.headers.get('Cookie'))
+    const session = shownOn(name, request.headers.get('Cookie'))
     const code = new URL(request.url).searchParams.get('response_code')
     const here = `${pageUrl(name, deps)}/${handle}`
     if (code !== null) {
@@ -190,7 +198,8 @@ function follow(deps: PageEndpointsDeps): RouteHandler {
   return async (request, { page: name = '', handle = '' }) => {
     pageNamed(name, deps)
     const found = await findTransaction(handle, deps.clock(), deps)
-    if (found === undefined || !isBegunIn(found.transaction, shownSession(request.headers.get('Cookie')))) {
+    const session = shownOn(name, request.headers.get('Cookie'))
+    if (found === undefined || !isBegunIn(found.transaction, session)) {
       throw new ProtocolError('not_found', 'There is nothing to follow here.')
     }
     const headers = { ...PAGE_HEADERS, ...EVENT_HEADERS }

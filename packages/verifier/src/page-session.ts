@@ -2,7 +2,7 @@
  * Which browser is it: the cookie that ties a transaction to the browser that began it.
  *
  * Owns the cookie and the question whether a form was sent by our own page. The cookie is a name and nothing more:
- * its hash stands in the transaction, and nothing is kept per browser.
+ * its hash, together with the page's name, stands in the transaction, and nothing is kept per browser.
  *
  * Source: OpenID4VP 1.0, section 14.3; HAIP 1.0, section 5.1; RFC 6265bis, section 4.1.3 (`__Host-`); Fetch
  * Metadata Request Headers, section 2.
@@ -43,6 +43,20 @@ export function newSession(random: Random): string {
  */
 export function sessionCookie(session: string): string {
   return `${COOKIE}=${session}; Path=/; Secure; HttpOnly; SameSite=Lax`
+}
+
+/**
+ * A browser's session as far as one page goes: what was begun on one page is nothing on another, whose place may ask
+ * for more.
+ */
+export function sessionOn(page: string, session: string): string {
+  return `${page} ${session}`
+}
+
+/** The session that a browser shows, as far as one page goes; nothing as in {@link shownSession}. */
+export function shownOn(page: string, cookie: string | null | undefined): string | undefined {
+  const session = shownSession(cookie)
+  return session === undefined ? undefined : sessionOn(page, session)
 }
 
 /** Whether a transaction was begun in this session; one without a session was begun in none. */

@@ -12,7 +12,7 @@ import { type Clock, equalText, type Log, ProtocolError, type Store } from '@att
 import { digest } from '@attache/keys'
 import type { RecordEvent } from './audit-record.js'
 import { type FindTransactionDeps, findTransaction, moveTransaction } from './kept-transaction.js'
-import { isBegunIn, shownSession } from './page-session.js'
+import { isBegunIn, shownOn } from './page-session.js'
 import type { Presentation } from './presentation.js'
 import { redeemed, returned, transactionKey } from './transaction.js'
 
@@ -55,6 +55,8 @@ export async function returnResult(
 
 /** What a page's visitor shows where it goes on. */
 export interface PageVisit {
+  /** Name of the page that leads here: what was presented on another one is no answer to its query. */
+  readonly page: string
   /** `transaction` of the query. */
   readonly transaction: string
   /** The `Cookie` field. */
@@ -64,19 +66,19 @@ export interface PageVisit {
 /**
  * Reads the result of a page, once, for the browser that began.
  *
- * @returns Nothing for another browser, a transaction that was not accepted, and one that was read.
+ * @returns Nothing for another browser or page, a transaction that was not accepted, and one that was read.
  *
  * Source: OpenID4VP 1.0, sections 13.3 and 14.3.
  */
 export async function redeemPage(
-  { transaction: handle, cookie }: PageVisit,
+  { page, transaction: handle, cookie }: PageVisit,
   deps: ReturnResultDeps & { readonly record: RecordEvent },
 ): Promise<Presentation | undefined> {
   const found = await findTransaction(handle, deps.clock(), deps)
   if (found?.transaction.state !== 'answered' || found.transaction.responseCode !== undefined)
     return undefined
   const { presentation, expiresAt } = found.transaction
-  if (!isBegunIn(found.transaction, shownSession(cookie))) return undefined
+  if (!isBegunIn(found.transaction, shownOn(page, cookie))) return undefined
   const gone = { transaction: redeemed(found.transaction), keepUntil: expiresAt + KEEP_SECONDS }
   if (!(await moveTransaction(found, gone, deps.store))) return undefined
   await deps.record({ kind: 'verifier.result_read', subject: found.id, facts: { outcome: 'answered' } })
