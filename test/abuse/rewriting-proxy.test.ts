@@ -1,6 +1,8 @@
 /**
  * A proxy that ends TLS between the agent and the API and rewrites what passes: threat model, row 8.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { callSocket, RECEIVE_PATH } from '@attache/agent'
 import type { Handler, JsonObject, JsonValue } from '@attache/core'
 import { createContentDigest, signResponse } from '@attache/oauth'
@@ -245,6 +247,49 @@ describe('metadata and keys that are rewritten', () => {
     expect(world.seen.some((request) => request.url.endsWith('/attache/challenge'))).toBe(false)
     world.serveApi((guarded) => guarded)
     expect(await (await call()).json()).toEqual({ done: true })
+    await world.close()
+  })
+
+  test('where signed answers are required, a proxy that never lets the API ask gets nothing to the agent [HMS-R-04]', async () => {
+    await begin(required)
+    const forged = [
+      () => Response.json({ done: 'something else' }),
+      () => new Response(null, { status: 204 }),
+      () => new Response(null, { status: 307, headers: { Location: 'https://evil.example/' } }),
+      () => new Response('gone', { status: 500 }),
+    ]
+    for (const answer of forged) {
+      world.serveApi(() => async () => answer())
+      await expect(call()).rejects.toMatchObject({ code: 'response_signature' })
+    }
+    // A refusal is no news that anybody could act on; it is handed on as it came.
+    world.serveApi(() => async () => new Response(null, { status: 401 }))
+    expect((await call()).status).toBe(401)
+    await world.close()
+  })
+
+  test('a token from before signed answers were required is not used any more', async () => {
+    await begin()
+    const strip = ({ attache_message_signatures: _gone, ...document }: JsonObject) => document
+    // Metadata without the announcement: a token that nobody would verify answers for.
+    world.serveApi((guarded) => async (request) => {
+      const answer = await guarded(request.clone())
+      return request.url.includes('oauth-protected-resource')
+        ? Response.json(strip(await objectOf(answer)))
+        : answer
+    })
+    await call()
+    const path = join(world.folder, 'wallet.json')
+    writeFileSync(path, JSON.stringify(required(JSON.parse(readFileSync(path, 'utf8')))))
+    await world.restart()
+    fetch = world.agentFetch()
+    world.serveApi((guarded) => async (request) => {
+      const answer = await guarded(request)
+      return request.headers.has('authorization') && request.url === url()
+        ? Response.json({ done: 'something else' })
+        : answer
+    })
+    await expect(call()).rejects.toMatchObject({ code: 'response_signature' })
     await world.close()
   })
 })

@@ -14,7 +14,7 @@ import { readFileSync } from 'node:fs'
 import { sendRequest, type WireRequest } from './https-transport.js'
 import { digestBody, type MessageParts, messageParts } from './message-protocol.js'
 import { readAtMost, readReplayableBody, refuseStream } from './request-body.js'
-import { requireSignedResponse } from './signed-response.js'
+import { refuseUnsigned, requireSignedResponse } from './signed-response.js'
 import { callSocket, type RemoteFiles, walletUnreachable } from './socket-call.js'
 import {
   type ApiChallenge,
@@ -252,7 +252,10 @@ interface Attempt {
 }
 
 async function finish(call: Call, { sent, answer, response: received }: Attempt) {
-  if (answer.outcome === 'none') return { response: received, authorized: false }
+  if (answer.outcome === 'none') {
+    if (answer.signedResponse) await refuseUnsigned(received)
+    return { response: received, authorized: false }
+  }
   const response = answer.signedResponse ? await requireSignedResponse(received, sent, call) : received
   const dpopNonce = response.headers.get('dpop-nonce')
   if (dpopNonce !== null) {

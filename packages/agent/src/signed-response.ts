@@ -69,6 +69,21 @@ export async function requireSignedResponse(
   return whole
 }
 
+/**
+ * For a call that went out without a token, where only signed answers count: nobody can have signed one for it, so
+ * whatever is not the refusal that makes the wallet fetch a token is somebody else's answer.
+ *
+ * @throws {TypeError} `response_signature`.
+ */
+export async function refuseUnsigned(response: Response): Promise<void> {
+  if (response.status === 401 || response.status === 403) return
+  await response.body?.cancel()
+  throw refused(
+    'response_signature',
+    'The API must sign its answers, and this one came for a call that nobody authorized. It was thrown away.',
+  )
+}
+
 function refused(code: string, message: string): TypeError & { readonly code: string } {
   return Object.assign(new TypeError(message), { code })
 }

@@ -39,6 +39,11 @@ describe('socket protocol v1', () => {
     const answer = { outcome: 'authorized', headers: { authorization: 'DPoP t', dpop: 'p' } } as const
 
     expect(parseAuthorizationAnswer(JSON.parse(writeAuthorizationAnswer(answer)))).toEqual(answer)
+    expect(parseAuthorizationAnswer({ outcome: 'none', signed_response: true })).toEqual({
+      outcome: 'none',
+      signedResponse: true,
+    })
+    expect(parseAuthorizationAnswer({ outcome: 'none', signed_response: 'yes' })).toBeUndefined()
     expect(parseAuthorizationAnswer({ outcome: 'none', reference: 'req_1' })).toEqual({
       outcome: 'none',
       reference: 'req_1',

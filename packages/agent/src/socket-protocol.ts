@@ -77,7 +77,12 @@ export type AuthorizationAnswer =
       /** The API signs its answers: this one counts only once the wallet has verified it. */
       readonly signedResponse?: true
     }
-  | { readonly outcome: 'none'; readonly reference?: string }
+  | {
+      readonly outcome: 'none'
+      readonly reference?: string
+      /** Only signed answers count here, and this call can have none: nothing but a refusal is handed on. */
+      readonly signedResponse?: true
+    }
 
 /** A nonce that came with an answer of an API. */
 export interface NonceReport {
@@ -152,9 +157,8 @@ export function writeAuthorizationAnswer(answer: AuthorizationAnswer): string {
 
 /** An answer in the form it has on the socket, for a daemon that writes JSON elsewhere. */
 export function encodeAuthorizationAnswer(answer: AuthorizationAnswer): Readonly<Record<string, unknown>> {
-  if (answer.outcome === 'none') return answer
-  const { outcome, headers, signedResponse } = answer
-  return { outcome, headers, ...(signedResponse && { signed_response: true }) }
+  const { signedResponse, ...said } = answer
+  return { ...said, ...(signedResponse && { signed_response: true }) }
 }
 
 /**
@@ -165,9 +169,12 @@ export function encodeAuthorizationAnswer(answer: AuthorizationAnswer): Readonly
 export function parseAuthorizationAnswer(value: unknown): AuthorizationAnswer | undefined {
   if (!isRecord(value)) return undefined
   const outcome = own(value, 'outcome')
+  const signed = own(value, 'signed_response')
+  if (signed !== undefined && typeof signed !== 'boolean') return undefined
+  const signature = signed === true ? ({ signedResponse: true } as const) : {}
   if (outcome === 'none') {
     const reference = text(value, 'reference', 128)
-    return reference === undefined ? { outcome } : { outcome, reference }
+    return { outcome, ...(reference === undefined ? {} : { reference }), ...signature }
   }
 
   const headers = own(value, 'headers')
@@ -178,10 +185,7 @@ export function parseAuthorizationAnswer(value: unknown): AuthorizationAnswer | 
     if (!/^[\x20-\x7e]+$/.test(content)) return undefined
     entries.push([name, content])
   }
-  const signed = own(value, 'signed_response')
-  if (signed !== undefined && typeof signed !== 'boolean') return undefined
-  const given = { outcome: 'authorized', headers: Object.fromEntries(entries) } as const
-  return signed === true ? { ...given, signedResponse: true } : given
+  return { outcome, headers: Object.fromEntries(entries), ...signature }
 }
 
 /** Writes the body of `POST /v1/nonce`. */

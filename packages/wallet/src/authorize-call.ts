@@ -59,8 +59,19 @@ const SAYS_NOTHING_OF_TOKEN: ReadonlySet<string> = new Set(['use_dpop_nonce', 'i
 
 /** Answers one question. Never rejects for a reason of the API or its server. */
 export async function authorizeCall(facts: CallFacts, deps: AuthorizeCallDeps): Promise<AuthorizationAnswer> {
-  const { agent, question, now } = facts
-  const verifier = verifierOf(question.url, deps.options)
+  const verifier = verifierOf(facts.question.url, deps.options)
+  const answer = await answerTo(facts, verifier, deps)
+  if (answer.outcome !== 'none' || verifier?.signedAnswers !== 'required') return answer
+  // Else whoever ends TLS on the way would answer in the API's place before it could ask for anything.
+  return { ...answer, signedResponse: true }
+}
+
+async function answerTo(
+  facts: CallFacts,
+  verifier: TrustedVerifier | undefined,
+  deps: AuthorizeCallDeps,
+): Promise<AuthorizationAnswer> {
+  const { agent, question } = facts
   const { challenge } = question
   if (verifier === undefined) {
     if (challenge === undefined) return NOTHING
@@ -70,7 +81,7 @@ export async function authorizeCall(facts: CallFacts, deps: AuthorizeCallDeps): 
     return explain(facts, { code: 'agent_stopped', message: 'The kill switch of this agent is on.' }, deps)
   }
   if (challenge === undefined) {
-    const held = await deps.tokens.find(agent.id, { url: question.url }, now)
+    const held = await heldToken({ ...facts, verifier }, undefined, deps)
     return held === undefined ? NOTHING : withProof(facts, held, deps)
   }
 
@@ -146,13 +157,24 @@ interface ChallengedCall extends CallFacts {
   readonly said: Said
 }
 
+/** A token from before signed answers were required does not count any more: its answers would go unverified. */
+async function heldToken(
+  { agent, question, verifier, now }: CallFacts & { readonly verifier: TrustedVerifier },
+  scope: string | undefined,
+  deps: AuthorizeCallDeps,
+): Promise<HeldToken | undefined> {
+  const held = await deps.tokens.find(agent.id, { url: question.url, scope }, now)
+  const isUnsigned = held !== undefined && held.signatures.responsesBy === undefined
+  return isUnsigned && verifier.signedAnswers === 'required' ? undefined : held
+}
+
 async function tokenFor(
   facts: ChallengedCall,
   deps: AuthorizeCallDeps,
 ): Promise<HeldToken | AuthorizationAnswer> {
   const { agent, question, said, now } = facts
   const { scope, error } = said
-  const held = await deps.tokens.find(agent.id, { url: question.url, scope }, now)
+  const held = await heldToken(facts, scope, deps)
   const young = held !== undefined && now - held.mintedAt < JUST_MINTED_SECONDS
   if (held !== undefined && error === 'insufficient_scope') {
     return explain(
