@@ -799,6 +799,37 @@ describe('deferred issuance', () => {
     expect(world.calls('/deferred')[0]?.headers.get('authorization')).toBe('DPoP token-1')
   })
 
+  test('keeps a refreshed token while it asks again for what a restart left open', async () => {
+    const silent = () => new Response(null, { status: 503 })
+    const world = await createScriptedWorld({
+      script: { refreshToken: 'refresh-0', steps: { '/credential': silent } },
+    })
+    expect(await world.receive()).toMatchObject({ outcome: 'pending' })
+    // The access token ends, and each refresh token counts once.
+    const rotating: Script = {
+      tokenResponse: (response) => ({
+        ...response,
+        refresh_token: `refresh-${world.calls('/token').length}`,
+      }),
+    }
+    for (const steps of [{ '/credential': silent }, {}]) {
+      world.play({ ...rotating, steps })
+      world.time.advance(3600)
+      world.restart()
+      await world.wallet.maintain()
+    }
+    const refreshed = world
+      .calls('/token')
+      .slice(1)
+      .map(({ body }) => new URLSearchParams(body).get('refresh_token'))
+    expect(refreshed).toHaveLength(2)
+    expect(new Set(refreshed).size).toBe(2)
+    expect(await world.wallet.overview(AGENT)).toMatchObject({
+      credentials: [{ state: 'active' }],
+      pending: 0,
+    })
+  })
+
   test('ends where the issuer denies or does not know it [VCI-W-DEF-04]', async () => {
     for (const error of ['credential_request_denied', 'invalid_transaction_id']) {
       const world = await createScriptedWorld({

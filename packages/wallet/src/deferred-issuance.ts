@@ -56,7 +56,8 @@ export async function resumeIssuance(
     if (pending.stage === 'token') await destroyKeys(pending, deps)
     const ready = await prepare(facts, deps)
     if (pending.stage === 'deferred') return await poll({ ...ready, pending }, deps)
-    return await fetchAnew({ ...ready, pending }, deps)
+    // With the token as it is now: written down again with each step, an older one would end the next attempt.
+    return await fetchAnew({ ...ready, pending: { ...pending, token: ready.token } }, deps)
   } catch (error) {
     // A network that is down is no answer: the record stays until its deadline.
     if (!(error instanceof VerificationError) || isOutage(error)) throw error
