@@ -338,6 +338,31 @@ describe('who counts by which means is configuration', () => {
     expect(world.network.calls).toHaveLength(2)
   })
 
+  test('whoever makes up names cannot keep a did:web issuer from being found', async () => {
+    const web = 'did:web:branch.example'
+    const trustedIssuers: TrustedIssuer[] = [{ vct: VCT, issuer: web, discovery: 'did' }]
+    const world = start({ trustedIssuers, keyBindingMaxAgeSeconds: 3600 })
+    const method = { id: `${web}#a`, type: 'JsonWebKey', controller: web, publicKeyJwk: plainJwk(key) }
+    world.network.serve(BRANCH, async () => Response.json({ id: web, verificationMethod: [method] }))
+    const fromWeb = (kid: string) => ({ issuer: key, header: { kid }, payload: { iss: web } })
+    // Always a moment before the issuer's own: when nothing is known yet, and whenever what is known has aged.
+    for (let round = 0; round < 3; round += 1) {
+      expect(await shows(world, fromWeb('#made-up'))).toBe('issuer_untrusted')
+      expect(await shows(world, fromWeb('#a'))).toBe('accepted')
+      world.time.advance(301)
+    }
+    expect(world.network.calls).toHaveLength(3)
+    // A document that is not there is asked for rarely too, and an outage passes.
+    world.network.serve(BRANCH, async () => new Response(null, { status: 503 }))
+    expect(await shows(world, fromWeb('#a'))).toBe('issuer_untrusted')
+    expect(await shows(world, fromWeb('#a'))).toBe('issuer_untrusted')
+    expect(world.network.calls).toHaveLength(4)
+    world.network.serve(BRANCH, async () => Response.json({ id: web, verificationMethod: [method] }))
+    world.time.advance(11)
+    expect(await shows(world, fromWeb('#a'))).toBe('accepted')
+    expect(world.network.calls).toHaveLength(5)
+  })
+
   test.each(['https://branch.example', 'did:key:z6Mk', 'did:web:', 'did:jwk:a b'])(
     '%s cannot be configured as a DID',
     (issuer) => {

@@ -23,7 +23,6 @@ const DID = /^did:(?:jwk|web):[A-Za-z0-9._:%-]+$/
 const KEPT_SECONDS = 300
 // Whoever makes up fragments must not make this server ask again and again.
 const COOLDOWN_SECONDS = 10
-const MOST_KEYS = 32
 
 /** Whether a text is a DID that can be configured here. */
 export function isConfigurableDid(issuer: string): boolean {
@@ -41,30 +40,48 @@ export interface DidIssuerKeys {
   ): Promise<{ readonly key: PublicJwk; readonly issuer: string }>
 }
 
-/** Makes the finder of one issuer's keys; nothing is fetched before a token asks for it. */
-export function createDidIssuerKeys(did: string, deps: { readonly fetch: OutboundFetch }): DidIssuerKeys {
-  const find = createDidKeys(deps)
-  const kept = new Map<string, { readonly key: Promise<PublicJwk>; readonly until: NumericDate }>()
-  let asked: NumericDate = 0
-  const load = (url: string, now: NumericDate): Promise<PublicJwk> => {
-    const mayFetch = !did.startsWith('did:web:') || now >= asked + COOLDOWN_SECONDS
-    if (!mayFetch) return Promise.reject(notFound())
-    asked = now
-    const key = find(url).then(requireKey, unavailable)
-    if (kept.size === MOST_KEYS) kept.clear()
-    // Many at once share one look; a failure is forgotten, the pause before the next one stays.
-    kept.set(url, { key, until: now + KEPT_SECONDS })
-    key.catch(() => kept.delete(url))
-    return key
-  }
+/**
+ * Makes the finder of one issuer's keys; nothing is fetched before a token asks for it.
+ *
+ * The document is remembered, not the answers about names in it: whoever makes up names finds what everybody finds.
+ */
+export function createDidIssuerKeys(
+  did: string,
+  { fetch }: { readonly fetch: OutboundFetch },
+): DidIssuerKeys {
+  let kept: Kept = { asked: Number.NEGATIVE_INFINITY }
+  const find = createDidKeys({
+    async fetch(url, init) {
+      // Many at once share one look.
+      kept.answer ??= fetch(url, init).then(readAnswer)
+      const { status, text } = await kept.answer
+      return new Response(text === '' ? null : text, { status })
+    },
+  })
   return {
     async resolve({ header, issuer, now }) {
       const url = keyUrl(did, { header, issuer })
-      const known = kept.get(url)
-      const key = known !== undefined && known.until > now ? known.key : load(url, now)
-      return { key: await key, issuer: did }
+      if (now >= kept.asked + KEPT_SECONDS) kept = { asked: now }
+      const looked = kept
+      const mayAskAgain = now >= looked.asked + COOLDOWN_SECONDS
+      const known = await find(url).catch((cause) => (mayAskAgain ? undefined : unavailable(cause)))
+      if (known !== undefined) return { key: known, issuer: did }
+      if (!mayAskAgain) throw notFound()
+      // Somebody else may have asked anew meanwhile.
+      if (kept === looked) kept = { asked: now }
+      return { key: requireKey(await find(url).catch(unavailable)), issuer: did }
     },
   }
+}
+
+/** What a host said about a DID, and when it was asked. */
+interface Kept {
+  readonly asked: NumericDate
+  answer?: Promise<{ readonly status: number; readonly text: string }>
+}
+
+async function readAnswer(response: Response) {
+  return { status: response.status, text: await response.text() }
 }
 
 function requireKey(key: PublicJwk | undefined): PublicJwk {
