@@ -494,6 +494,26 @@ describe('the challenge route, wallet side', () => {
     expect(presentations(world)).toHaveLength(1)
   })
 
+  test('gives no token of one resource to a call of another, though both are refused at once', async () => {
+    const documents = ['/a', '/b'].map((path) => [
+      `/.well-known/oauth-protected-resource${path}`,
+      () => json(200, { resource: `${API}${path}`, authorization_servers: [API] }),
+    ])
+    const world = await createPresentationWorld({ verifierScript: { steps: Object.fromEntries(documents) } })
+    const ask = (path: string) => {
+      const metadata = `${API}/.well-known/oauth-protected-resource${path}`
+      const wwwAuthenticate = [`DPoP scope="payroll", resource_metadata="${metadata}"`]
+      const challenge = { status: 401, wwwAuthenticate } as const
+      return world.wallet.authorize(AGENT, { method: 'POST', url: `${API}${path}/x`, challenge })
+    }
+    const answers = await Promise.all(['/a', '/b', '/a'].map(ask))
+    const tokens = answers.map((one) => (one.outcome === 'authorized' ? one.headers['authorization'] : ''))
+    expect(tokens[0]).toMatch(/^DPoP /)
+    expect(tokens[2]).toBe(tokens[0])
+    expect(tokens[1]).toMatch(/^DPoP /)
+    expect(tokens[1]).not.toBe(tokens[0])
+  })
+
   test('keeps role and region, and nothing else, in what it shows', async () => {
     const world = await expectAccess()
     const { names, keyBinding } = shown((await world.vpToken())['role_cred']?.[0])

@@ -24,7 +24,7 @@ import {
   parsePresentationChallenge,
   runPresentationChallenge,
 } from './presentation-challenge.js'
-import { discoverAuthorization } from './protected-resource.js'
+import { covers, discoverAuthorization } from './protected-resource.js'
 import type { RefusalLimit } from './refusal-limit.js'
 import { signCall } from './sign-call.js'
 import type { SingleFlight } from './single-flight.js'
@@ -186,8 +186,9 @@ async function tokenFor(
   if (held !== undefined && (young || error === undefined || SAYS_NOTHING_OF_TOKEN.has(error))) return held
   if (held !== undefined) await deps.tokens.drop(agent.id, held)
 
-  // Many calls refused at once are one reason to present, not many.
-  const flight = JSON.stringify([agent.id, new URL(question.url).origin, scope ?? null])
+  // Many calls refused at once are one reason to present, not many; of one resource, that is.
+  const { origin } = new URL(question.url)
+  const flight = JSON.stringify([agent.id, origin, scope ?? null, said.metadataUrl ?? null])
   let reference: string | undefined
   const token = await deps.flights.run(flight, async () => {
     const obtained = await obtainToken(facts, deps)
@@ -195,7 +196,7 @@ async function tokenFor(
     reference = obtained
     return undefined
   })
-  if (token !== undefined) return token
+  if (token !== undefined && covers(token.resource, question.url)) return token
   return reference === undefined ? NOTHING : { outcome: 'none', reference }
 }
 
