@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { describeStatus } from './wallet-output.js'
+import { describeDecisions, describePresented, describeReceived, describeStatus } from './wallet-output.js'
 
 const held = {
   id: 'crd_1',
@@ -53,5 +53,35 @@ describe('the view of a credential', () => {
     expect(line.split('\n')).toHaveLength(2)
     expect(line).toContain(`"Role?[2J?'??`)
     expect(line.length).toBeLessThan(300)
+  })
+})
+
+describe('what a peer sent', () => {
+  const evil = 'https://verifier.example/\u001b]0;owned\u0007\u202Etxt'
+
+  test('reaches no terminal as a command, wherever it stands', () => {
+    const texts = [
+      describePresented({ outcome: 'delivered', reference: 'req_1', redirectUri: evil }),
+      describeReceived({ outcome: 'tx_code_required', issuer: evil, tokenEndpoint: evil, inputMode: 'text' }),
+      describeReceived({ outcome: 'authorization_required', authorizationUrl: evil }),
+      describeReceived({ outcome: 'stored', vct: evil, issuer: evil, credentials: [] }),
+      describeReceived({ outcome: 'refused', message: evil, code: evil }),
+      describeDecisions([
+        {
+          at: 1,
+          agent: 'payroll',
+          event: 'receive',
+          outcome: 'refused',
+          code: evil,
+          message: evil,
+          reference: 'req_1',
+          facts: { [evil]: evil },
+        },
+      ]),
+    ]
+    for (const text of texts) {
+      expect(text).toContain('verifier.example')
+      expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    }
   })
 })

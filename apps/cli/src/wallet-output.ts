@@ -13,20 +13,20 @@ const MAX_NAME = 80
 export function describeReceived(received: Received): string {
   switch (received.outcome) {
     case 'stored':
-      return `Stored ${received.credentials?.length ?? 0} credential (${received.vct ?? ''}) of ${received.issuer ?? ''}.`
+      return `Stored ${received.credentials?.length ?? 0} credential (${printable(received.vct)}) of ${printable(received.issuer)}.`
     case 'tx_code_required': {
       const again = received.code === undefined ? '' : 'The transaction code was not accepted. '
       const length = received.length === undefined ? '' : `, ${received.length} characters`
       const hint =
         received.description === undefined ? '' : ` The issuer says: ${printable(received.description)}`
-      return `${again}${received.issuer ?? ''} asks for a transaction code (${received.inputMode ?? 'text'}${length}), to be sent to ${received.tokenEndpoint ?? ''}. Call again with --tx-code.${hint}`
+      return `${again}${printable(received.issuer)} asks for a transaction code (${printable(received.inputMode ?? 'text')}${length}), to be sent to ${printable(received.tokenEndpoint)}. Call again with --tx-code.${hint}`
     }
     case 'authorization_required':
-      return `Open this link in a browser, then hand the address it ends at to: attache wallet callback\n${received.authorizationUrl ?? ''}`
+      return `Open this link in a browser, then hand the address it ends at to: attache wallet callback\n${printable(received.authorizationUrl)}`
     case 'pending':
       return `The issuer will have the credential later; the wallet asks again by itself (next ${time(received.nextPollAt)}).`
     case 'refused':
-      return `Not received: ${received.message ?? ''} (${received.code ?? ''})`
+      return `Not received: ${printable(received.message)} (${printable(received.code)})`
   }
 }
 
@@ -36,7 +36,7 @@ export function describePresented(presented: Presented): string {
     return `Not presented. The reason: attache wallet explain --reference ${presented.reference}`
   return presented.redirectUri === undefined
     ? 'Presented.'
-    : `Presented. Continue at ${presented.redirectUri}`
+    : `Presented. Continue at ${printable(presented.redirectUri)}`
 }
 
 /** Lists agents and what they hold. */
@@ -80,9 +80,9 @@ export function describeDecisions(decisions: readonly Decision[]): string {
     .map(({ at, agent, event, outcome, code, message, reference, facts }) => {
       const named = Object.entries(facts)
         .filter(([, value]) => value !== '')
-        .map(([name, value]) => `    ${name}: ${printable(value)}`)
+        .map(([name, value]) => `    ${printable(name)}: ${printable(value)}`)
       return [
-        `${time(at)}  ${agent}  ${event} ${outcome}: ${message} (${code}, ${reference})`,
+        `${time(at)}  ${agent}  ${event} ${outcome}: ${printable(message)} (${printable(code)}, ${reference})`,
         ...named,
       ].join('\n')
     })
@@ -124,7 +124,7 @@ export function describeVisits(visits: readonly VisitSummary[]): string {
 }
 
 // What came from a peer is shown without control characters: a terminal obeys them, and some turn a line around.
-function printable(text: string): string {
+function printable(text = ''): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, '?')
 }
 
