@@ -22,6 +22,24 @@ describe('what a wallet keeps', () => {
     expect(await world.wallet.overview(AGENT)).toMatchObject({ credentials: [{ state: 'active' }] })
   })
 
+  test('is kept back while it is suspended, and shown again as soon as the list says so', async () => {
+    const world = await createPresentationWorld()
+    world.play({ status: 2 })
+    world.time.advance(3601)
+    expect(await world.present()).toMatchObject({ outcome: 'refused' })
+    expect(await world.wallet.overview(AGENT)).toMatchObject({ credentials: [{ state: 'suspended' }] })
+
+    // A list that cannot be had does not end a suspension.
+    world.play({ steps: { '/status/1': () => answer(503, {}) } })
+    world.time.advance(3601)
+    expect(await world.present()).toMatchObject({ outcome: 'refused' })
+
+    world.play({})
+    world.time.advance(3601)
+    expect((await world.callApi()).status).toBe(200)
+    expect(await world.wallet.overview(AGENT)).toMatchObject({ credentials: [{ state: 'active' }] })
+  })
+
   test('is the newest edition or nothing: an older record that is put back stops the agent, and no other', async () => {
     const world = await createPresentationWorld()
     expect((await world.callApi()).status).toBe(200)

@@ -107,8 +107,9 @@ async function firstAnswer(
 async function isGood(facts: ChooseFacts, held: HeldCredential, deps: ChooseDeps): Promise<boolean> {
   if ((await deps.held.copiesLeft(facts.agent, cardOf(held))) === 0) return false
   const state = await lookAtStatus(facts, held, deps)
-  // Where the list cannot be had, the verifier decides: it asks the same list, and its word counts.
-  return state === 'active' || state === 'unreachable'
+  // Where the list cannot be had, the verifier decides: it asks the same list, and its word counts. A suspension
+  // lasts until the list says that it has ended.
+  return state === 'active' || (state === 'unreachable' && held.state !== 'suspended')
 }
 
 function asDcqlCredential(held: HeldCredential): DcqlCredential {

@@ -167,10 +167,13 @@ export function cardOf(held: HeldCredential): CredentialCard {
   }
 }
 
-/** @returns Whether the credential can be shown at all at this time. */
+/**
+ * @returns Whether the credential may be shown at this time, once its list was asked. A suspension may have ended,
+ *   so the last word on it does not count; a revocation is final.
+ */
 export function isUsable(held: CredentialCard, now: NumericDate): boolean {
   const valid = held.expiresAt === undefined || held.expiresAt > now
-  return valid && (held.state === 'active' || held.state === 'unverified')
+  return valid && held.state !== 'revoked'
 }
 
 /** The order in which credentials are offered to a query: valid longest first, then the oldest. */
