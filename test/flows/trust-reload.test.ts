@@ -230,6 +230,22 @@ describe('a trust as one signed text', () => {
     expect(await shows(world, FROM_BRANCH)).toBe('issuer_untrusted')
   })
 
+  test('made for another verifier, or put back over a restart, does not open', async () => {
+    const refuses = (text: string, wanted: object, code: string) =>
+      expect(() => openTrustBundle(text, { ...expected, ...wanted })).toThrow(
+        expect.objectContaining({ name: 'TypeError', code }),
+      )
+    const ofTests = await signTrustBundle({ ...bundle, audience: 'test' }, admin)
+    const ofAnybody = await signTrustBundle(bundle, admin)
+    expect(openTrustBundle(ofTests, { ...expected, audience: 'test' }).version).toBe(8)
+    refuses(ofTests, { audience: 'production' }, 'trust_bundle_audience')
+    refuses(ofTests, {}, 'trust_bundle_audience')
+    refuses(ofAnybody, { audience: 'production' }, 'trust_bundle_audience')
+
+    expect(openTrustBundle(ofAnybody, { ...expected, lowestVersion: 8 }).version).toBe(8)
+    refuses(ofAnybody, { lowestVersion: 9 }, 'trust_rollback')
+  })
+
   test('with a member nobody knows, or certificates that are none, does not open', async () => {
     const misspelt = { ...bundle, trustedIssuers: [{ ...OURS, anchor: [ca.pem] }] }
     const opened = async (wrong: typeof bundle) =>

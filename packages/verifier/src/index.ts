@@ -50,7 +50,7 @@ export type {
 } from './token-verifier.js'
 export { createTokenVerifier } from './token-verifier.js'
 export type { Wait } from './transaction-watch.js'
-export type { BundledAttester, TrustBundle } from './trust-bundle.js'
+export type { BundledAttester, ExpectedTrustBundle, TrustBundle } from './trust-bundle.js'
 export { openTrustBundle, signTrustBundle } from './trust-bundle.js'
 export type { TrustUpdate } from './trust-source.js'
 export { UNSAFE_SUBJECT_PREFIX } from './unsafe-anchors.js'

@@ -2,7 +2,8 @@
  * A trust as one signed text, made where trust is administered and read where it counts.
  *
  * Owns both halves. Whoever can write the file cannot write the signature, and an older bundle is refused by its
- * version when it is handed to `reloadTrust`. A truncated or changed text is no trust at all.
+ * version when it is handed to `reloadTrust`. A truncated or changed text is no trust at all. A process that starts
+ * remembers no version: what must not be put back over a restart is kept by the host and handed in.
  *
  * Source: threat model, row 10; RFC 7515, section 3.
  *
@@ -41,8 +42,18 @@ export interface BundledAttester {
 /** What a bundle holds. */
 export interface TrustBundle {
   readonly version: number
+  /** For which verifiers it is meant, by any name they agree on; a verifier of another name does not open it. @default any */
+  readonly audience?: string | undefined
   readonly trustedIssuers: readonly TrustedIssuer[]
   readonly walletAttesters?: readonly BundledAttester[] | undefined
+}
+
+/** What a verifier expects of a bundle. */
+export interface ExpectedTrustBundle {
+  readonly keys: readonly PublicJwk[]
+  readonly algorithms: readonly JwsAlgorithm[]
+  readonly audience?: string | undefined
+  readonly lowestVersion?: number | undefined
 }
 
 /** Signs a bundle. */
@@ -55,14 +66,17 @@ export function signTrustBundle(bundle: TrustBundle, signer: Signer): Promise<st
  * Opens a bundle, for `reloadTrust`.
  *
  * @param expected.keys Of those who administer trust; one of them must have signed.
+ * @param expected.audience The name under which bundles are made for this verifier: one key may administer the trust
+ * of a test and of production. @default bundles without an audience alone
+ * @param expected.lowestVersion The last version that counted, where the host remembers it. @default any
  * @throws {TypeError} `trust_bundle_signature`: none of the keys has signed this text, or it is cut off or changed.
- * `trust_bundle`: the contents are malformed; the message says where. `anchor_malformed`.
+ * `trust_bundle`: the contents are malformed; the message says where. `trust_bundle_audience`: it is meant for others.
+ * `trust_rollback`: it is older than the lowest version. `anchor_malformed`.
  */
-export function openTrustBundle(
-  text: string,
-  expected: { readonly keys: readonly PublicJwk[]; readonly algorithms: readonly JwsAlgorithm[] },
-): TrustUpdate {
-  const { version, trustedIssuers, walletAttesters } = parseTrustBundle(signedPayload(text, expected))
+export function openTrustBundle(text: string, expected: ExpectedTrustBundle): TrustUpdate {
+  const bundle = parseTrustBundle(signedPayload(text, expected))
+  const { version, trustedIssuers, walletAttesters } = bundle
+  refuseMisplaced(bundle, expected)
   const attesters = walletAttesters?.map(({ anchors, ...rest }, position) =>
     anchors === undefined
       ? rest
@@ -71,10 +85,25 @@ export function openTrustBundle(
   return { version, trustedIssuers, ...(attesters === undefined ? {} : { walletAttesters: attesters }) }
 }
 
-function signedPayload(
-  text: string,
-  { keys, algorithms }: { readonly keys: readonly PublicJwk[]; readonly algorithms: readonly JwsAlgorithm[] },
-): JsonObject {
+function refuseMisplaced(
+  { version, audience }: TrustBundle,
+  { audience: own, lowestVersion = 0 }: ExpectedTrustBundle,
+): void {
+  if (audience !== own) {
+    throw configurationError(
+      'trust_bundle_audience',
+      'The trust bundle is made for other verifiers than this one.',
+    )
+  }
+  if (version < lowestVersion) {
+    throw configurationError(
+      'trust_rollback',
+      `The trust bundle is older than version ${lowestVersion}, which counted before.`,
+    )
+  }
+}
+
+function signedPayload(text: string, { keys, algorithms }: ExpectedTrustBundle): JsonObject {
   const opened = keys.flatMap((key) => {
     try {
       const jws = parseJws(text.trim(), { maxBytes: MOST_BYTES })
@@ -120,6 +149,7 @@ function parseTrustBundle(value: JsonObject): TrustBundle {
     .strictObject({
       v: z.literal(1),
       version: z.number().int().nonnegative(),
+      audience: text.optional(),
       trustedIssuers: z.array(issuer).min(1),
       walletAttesters: z.array(attester).optional(),
     })
