@@ -19,7 +19,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { extname, join } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import { encodeBase64url } from '@attache/core'
 import { startUpError, systemFailure } from '@attache/daemon'
 
@@ -41,13 +41,17 @@ export interface InboxFolder {
   keep(agent: string, link: string): 'kept' | 'known'
   /** Received: what remains is a mark, by which the same push is recognised. */
   close(offer: OfferFile): void
-  /** Nobody will receive it; the operator may look at it and remove it. */
+  /** Nobody will receive it; the operator may look at it and remove it. Of pushed ones the last hundred stay. */
   refuse(offer: OfferFile): void
 }
 
 const MOST_BYTES = 65_536
 /** How long a mark of a received offer stays; offers live for days, and the wallet itself remembers this long. */
 const MARKED_MS = 30 * 86_400_000
+/** Refused pushes that stay for the operator to look at, per agent; whoever pushes must not fill the disk. */
+const MOST_REFUSED = 100
+/** A file that `keep` named. */
+const PUSHED_NAME = /^[\w-]{22}\.refused$/
 
 /**
  * Opens the inbox, private to this user.
@@ -74,7 +78,10 @@ export function openInboxFolder(folder: string, agents: readonly string[]): Inbo
       writeFileSync(offer.path, '', { mode: 0o600 })
       move(offer, '.done')
     },
-    refuse: (offer) => move(offer, '.refused'),
+    refuse(offer) {
+      move(offer, '.refused')
+      if (offer.from === 'push') removeOldRefusals(join(folder, offer.agent), basename(offer.path, '.pushed'))
+    },
   }
 }
 
@@ -95,6 +102,14 @@ function removeOldMarks(folder: string): void {
     const path = join(folder, name)
     if (lstatSync(path).mtimeMs < Date.now() - MARKED_MS) rmSync(path)
   }
+}
+
+/** The oldest refused pushes go, never the one that was refused just now. */
+function removeOldRefusals(folder: string, latest: string): void {
+  const names = readdirSync(folder).filter((one) => PUSHED_NAME.test(one) && one !== `${latest}.refused`)
+  if (names.length < MOST_REFUSED) return
+  const ages = names.map((name) => ({ name, at: lstatSync(join(folder, name)).mtimeMs }))
+  for (const { name } of ages.sort((a, b) => b.at - a.at).slice(MOST_REFUSED - 1)) rmSync(join(folder, name))
 }
 
 function readLink(path: string): string | undefined {
