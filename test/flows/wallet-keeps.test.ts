@@ -144,4 +144,16 @@ describe('the kill switch', () => {
     await world.wallet.setStopped(AGENT, false)
     expect((await world.callApi()).status).toBe(200)
   })
+  test('counts for an authorization that was under way when it was pulled', async () => {
+    const stopping = async () => {
+      await world.wallet.setStopped(AGENT, true)
+      return undefined
+    }
+    const world = await createPresentationWorld({ verifierScript: { steps: { '/token': () => stopping() } } })
+    expect((await world.callApi()).status).toBe(401)
+    expect(await world.reason()).toBe('agent_stopped')
+    await world.wallet.setStopped(AGENT, false)
+    // Nothing of it is left for later either.
+    expect(await world.wallet.authorize(AGENT, { method: 'POST', url: CALL })).toEqual({ outcome: 'none' })
+  })
 })

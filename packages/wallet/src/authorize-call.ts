@@ -54,6 +54,8 @@ const JUST_MINTED_SECONDS = 2
 
 const NOTHING: AuthorizationAnswer = { outcome: 'none' }
 
+const STOPPED = { code: 'agent_stopped', message: 'The kill switch of this agent is on.' } as const
+
 /** What is refused is the proof or the signature: another one serves. */
 const SAYS_NOTHING_OF_TOKEN: ReadonlySet<string> = new Set(['use_dpop_nonce', 'invalid_signature'])
 
@@ -77,9 +79,7 @@ async function answerTo(
     if (challenge === undefined) return NOTHING
     return explain(facts, { code: 'unknown_api', message: 'No configured verifier guards this API.' }, deps)
   }
-  if (await deps.killSwitch.isStopped(agent.id)) {
-    return explain(facts, { code: 'agent_stopped', message: 'The kill switch of this agent is on.' }, deps)
-  }
+  if (await deps.killSwitch.isStopped(agent.id)) return explain(facts, STOPPED, deps)
   if (challenge === undefined) {
     const held = await heldToken({ ...facts, verifier }, undefined, deps)
     return held === undefined ? NOTHING : withProof(facts, held, deps)
@@ -94,7 +94,11 @@ async function answerTo(
     return explain(facts, { code: 'challenge_unusable', message }, deps)
   }
   const token = await tokenFor({ ...facts, verifier, said }, deps)
-  return 'outcome' in token ? token : withProof(facts, token, deps)
+  if ('outcome' in token) return token
+  if (!(await deps.killSwitch.isStopped(agent.id))) return withProof(facts, token, deps)
+  // Pulled while the token was on its way: the tokens that were dropped then did not have this one among them.
+  await deps.tokens.drop(agent.id, token)
+  return explain(facts, STOPPED, deps)
 }
 
 /** Takes a nonce that came with an API's answer. */
