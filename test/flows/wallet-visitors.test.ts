@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import {
@@ -182,6 +182,17 @@ describe('visitors of the wallet daemon', () => {
     expect(decisions.filter(isJsonObject).map(({ code }) => code)).toEqual(
       expect.arrayContaining(['stored', 'agent_stopped', 'released']),
     )
+  })
+
+  test('what visitors brought opens in no other place: the folder put where the agents’ is holds nothing for them', async () => {
+    world = await withVisitors()
+    expect(await (await visitor(world).get(await offerPath(world))).text()).toContain('<main id="success">')
+    await world.daemon().close()
+    rmSync(join(world.folder, 'data'), { recursive: true })
+    cpSync(join(world.folder, 'visitors-data'), join(world.folder, 'data'), { recursive: true })
+    await world.restart()
+    const { value } = await ask(world, STATUS_PATH)
+    expect(value).toMatchObject({ agents: [{ agent: AGENT, credentials: [] }, {}] })
   })
 
   test('a configured transaction code answers offers that ask for one [IOP-W-05]', async () => {

@@ -43,7 +43,7 @@ export interface IntakeDeps {
   readonly random: Random
   /** The agents' wallet. */
   readonly wallet: Wallet
-  /** A wallet like it over another store. */
+  /** A wallet like it over another store, whose records do not open in the agents' own. */
   readonly walletOver: (store: Store) => Wallet
   readonly openStore: (folder: string) => Promise<Store & { close(): Promise<void> }>
   readonly callsOf: (agent: string) => Calls

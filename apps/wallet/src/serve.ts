@@ -97,8 +97,10 @@ export async function serve(configPath: string, clock: Clock = systemClock): Pro
       envelope: createEnvelope(masterKeys, { random: systemRandom }),
       attester: createConfiguredAttester(configuration, { files, fetch: world.fetch }),
     }
-    const walletOver = (over: Store) => createWallet(options, { ...shared, store: over })
-    const wallet = walletOver(store)
+    const wallet = createWallet(options, { ...shared, store })
+    // Of another tenant: its records are sealed for places of their own and open nowhere in the agents' store.
+    const apart = { ...options, tenant: `${configuration.tenant}.visitors` }
+    const walletOver = (over: Store) => createWallet(apart, { ...shared, store: over })
     const callsOf = (agent: string) => agentCalls(agent, wallet)
     const receiveOffers = readConfiguredOffers(configuration, { wallet, store, files, log })
     const ways = { ...world, files, log, clock, wallet, walletOver, openStore, callsOf, opened }
