@@ -9,7 +9,7 @@
  * @module
  */
 import type { Finding } from '@attache/agent'
-import type { Clock } from '@attache/core'
+import { type Clock, VerificationError } from '@attache/core'
 import type { Wallet } from '@attache/wallet'
 
 /** What looking needs. */
@@ -26,14 +26,25 @@ export async function examineStatuses(
   const since = clock()
   const found = await Promise.all(
     agents.map(async (agent) => {
-      await wallet.refresh(agent)
-      const { credentials } = await wallet.overview(agent)
-      return credentials
-        .filter(({ hasStatusList }) => hasStatusList)
-        .map(({ id, lookedAt }) => findingOf(`status:${agent}:${id}`, (lookedAt ?? 0) >= since))
+      try {
+        await wallet.refresh(agent)
+        const { credentials } = await wallet.overview(agent)
+        return credentials
+          .filter(({ hasStatusList }) => hasStatusList)
+          .map(({ id, lookedAt }) => findingOf(`status:${agent}:${id}`, (lookedAt ?? 0) >= since))
+      } catch (error) {
+        // The one whose records were damaged is what a doctor is asked about, and the others are well.
+        if (error instanceof VerificationError) return [unreadable(agent, error.code)]
+        throw error
+      }
     }),
   )
   return found.flat()
+}
+
+function unreadable(agent: string, code: string): Finding {
+  const message = `Its records cannot be read (${code}), and nothing is presented. Restore the whole data folder.`
+  return { check: `records:${agent}`, outcome: 'failed', message }
 }
 
 function findingOf(check: string, read: boolean): Finding {
