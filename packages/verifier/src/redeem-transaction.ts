@@ -9,7 +9,15 @@
  *
  * @module
  */
-import { equalText, type NumericDate, ProtocolError, type Random, randomId, type Store } from '@attache/core'
+import {
+  equalText,
+  type NumericDate,
+  ProtocolError,
+  type Random,
+  randomId,
+  SPENT_MARGIN_SECONDS,
+  type Store,
+} from '@attache/core'
 import { digest } from '@attache/keys'
 import { type DpopProof, rememberProof, type TokenResponse } from '@attache/oauth'
 import { PLACE } from './client-authentication.js'
@@ -69,8 +77,10 @@ export async function redeemTransaction(
   const jti = randomId(deps.random, 'tok')
   const expiresAt = tokenEnd(presentation, now, deps.settings)
   const spent = encodeTransaction(redeemed(transaction))
+  // Forgotten while its request still opens, by a clock that is behind the store's, it would begin anew.
+  const spentUntil = transaction.expiresAt + SPENT_MARGIN_SECONDS
   const committed = await deps.store.commit([
-    { op: 'replace', key, version: stored.version, value: spent, expiresAt: transaction.expiresAt },
+    { op: 'replace', key, version: stored.version, value: spent, expiresAt: spentUntil },
     { op: 'put', key: tokenKey(jti), value: encodePresentation(presentation), expiresAt },
     rememberProof(proof, PLACE),
   ])
