@@ -1,7 +1,8 @@
-import type { JsonObject } from '@attache/core'
+import { createMemoryStore, type JsonObject } from '@attache/core'
 import { createSeal, type Signer } from '@attache/keys'
 import { createDpopProof } from '@attache/oauth'
 import { describe, expect, test } from 'vitest'
+import { createFixedClock } from '../support/clock.js'
 import {
   API,
   call,
@@ -173,6 +174,20 @@ describe('a 401 that hands over a request_uri', () => {
     expect((await postForm(world, changed, new Map())).status).toBe(404)
   })
 
+  test('is unknown to another API, even one that shares seal and store', async () => {
+    const seal = createSeal([{ id: 'shared', key: new Uint8Array(32).fill(9) }], {
+      random: createSeededRandom('seal'),
+    })
+    const world = guarded({}, { seal })
+    const { openid4vp } = await begin(world)
+    const handle = textOf(openid4vp, 'request_uri').split('/').at(-1) ?? ''
+    const elsewhere = guarded({ origin: 'https://other.example' }, { seal, store: world.store })
+    const found = async (place: World, origin: string) =>
+      (await place.send(new Request(`${origin}/attache/request/${handle}`))).status
+    expect(await found(world, API)).toBe(200)
+    expect(await found(elsewhere, 'https://other.example')).toBe(404)
+  })
+
   test('takes one of many answers at once [VP-V-RSP-06]', async () => {
     const world = guarded()
     const begun = await begin(world)
@@ -278,6 +293,18 @@ describe('redeeming', () => {
     expect((await redeem(world, right, null)).status).toBe(400)
     expect((await redeem(world, right)).status).toBe(200)
     expect((await redeem(world, right)).status).toBe(400)
+  })
+
+  test('and not again where the store’s clock runs ahead [VP401-08]', async () => {
+    const ahead = createFixedClock()
+    const world = guarded({}, { store: createMemoryStore(ahead) })
+    const begun = await begin(world)
+    const right = { transaction_id: begun.transactionId, response_code: await earned(world, begun) }
+    expect((await redeem(world, right)).status).toBe(200)
+    // For the verifier no second has passed: its request is still open.
+    ahead.advance(120)
+    const again = await postForm(world, textOf(begun.openid4vp, 'request_uri'), new Map())
+    expect(again.status).toBe(404)
   })
 
   test('takes a proof once, also for two transactions of one key [VP401-08]', async () => {

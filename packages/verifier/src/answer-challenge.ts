@@ -63,7 +63,7 @@ export async function answerChallenge(
   deps: AnswerChallengeDeps,
 ): Promise<string> {
   const { answer, caller, now } = facts
-  const session = openSession(answer.authSession, deps.seal, now)
+  const session = openSession(answer.authSession, now, deps)
   const requirement = session === undefined ? undefined : deps.requirementOf(session.scope)
   if (session === undefined || requirement === undefined || !isSameParty(session, caller)) {
     throw new ProtocolError('invalid_session', 'The auth_session is not open for this client. Start again.')

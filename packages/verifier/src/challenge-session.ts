@@ -29,12 +29,20 @@ export interface ChallengeSession {
   readonly expiresAt: NumericDate
 }
 
-const PURPOSE = 'attache verifier auth_session'
+// Several APIs may share one seal: a session that began at one does not end at another.
+const purposeAt = (origin: string): string => `attache verifier auth_session ${origin}`
+
+/** What sealing and opening need. */
+export interface ChallengeSessionDeps {
+  readonly settings: { readonly origin: string }
+  readonly seal: Seal
+}
 
 /** Seals a session. */
-export function sealSession(session: ChallengeSession, seal: Seal): string {
+export function sealSession(session: ChallengeSession, { settings, seal }: ChallengeSessionDeps): string {
   const { expiresAt, decryptionKey, ...texts } = session
-  return seal.seal({ v: 1, ...texts, decryptionKey, expiresAt }, { purpose: PURPOSE, expiresAt })
+  const purpose = purposeAt(settings.origin)
+  return seal.seal({ v: 1, ...texts, decryptionKey, expiresAt }, { purpose, expiresAt })
 }
 
 /**
@@ -42,8 +50,12 @@ export function sealSession(session: ChallengeSession, seal: Seal): string {
  *
  * @returns Nothing when it is foreign, changed or expired.
  */
-export function openSession(text: string, seal: Seal, now: NumericDate): ChallengeSession | undefined {
-  const content = seal.open(text, { purpose: PURPOSE, now })
+export function openSession(
+  text: string,
+  now: NumericDate,
+  { settings, seal }: ChallengeSessionDeps,
+): ChallengeSession | undefined {
+  const content = seal.open(text, { purpose: purposeAt(settings.origin), now })
   if (!isJsonObject(content) || member(content, 'v') !== 1) return undefined
   const decryptionKey = member(content, 'decryptionKey')
   const expiresAt = member(content, 'expiresAt')

@@ -78,7 +78,7 @@ export async function issueChallenge(
     { identity, signer: deps.signer },
   )
   return insufficientAuthorization({
-    authSession: sealSession(session, deps.seal),
+    authSession: sealSession(session, deps),
     interactionTypeRequired: IA_OPENID4VP_PRESENTATION,
     interaction: { openid4vp_request: encodeIaRequest({ kind: 'signed', requestObject }) },
   })

@@ -25,6 +25,9 @@ import { type Requested, type TokenGrant, transactionHandle } from './transactio
 
 const PURPOSE = 'attache verifier request'
 
+// Several APIs may share one seal: what one asks is not to be answered at another, whose trust is its own.
+const purposeAt = ({ origin }: Pick<Settings, 'origin'>): string => `${PURPOSE} ${origin}`
+
 /** What opening needs. */
 export interface OpenSealedRequestDeps {
   readonly settings: Settings
@@ -45,7 +48,11 @@ export interface SealedRequest {
 export function sealRequest(
   grant: TokenGrant,
   expiresAt: NumericDate,
-  { seal, random }: { readonly seal: Seal; readonly random: Random },
+  {
+    settings,
+    seal,
+    random,
+  }: { readonly settings: Pick<Settings, 'origin'>; readonly seal: Seal; readonly random: Random },
 ): SealedRequest {
   const transactionId = randomText(random)
   const content = {
@@ -55,7 +62,7 @@ export function sealRequest(
     e: expiresAt,
     ...(grant.jkt === undefined ? {} : { j: grant.jkt }),
   }
-  return { transactionId, handle: seal.seal(content, { purpose: PURPOSE, expiresAt }) }
+  return { transactionId, handle: seal.seal(content, { purpose: purposeAt(settings), expiresAt }) }
 }
 
 /**
@@ -69,7 +76,7 @@ export function openRequest(
   now: NumericDate,
   { settings, seal, requirementOf }: OpenSealedRequestDeps,
 ): { readonly id: string; readonly transaction: Requested } | undefined {
-  const content = seal.open(handle, { purpose: PURPOSE, now })
+  const content = seal.open(handle, { purpose: purposeAt(settings), now })
   if (!isJsonObject(content)) return undefined
   const [id, seed, scope, jkt] = ['i', 'x', 's', 'j'].map((name) => sealedText(content, name))
   const expiresAt = member(content, 'e')
