@@ -360,6 +360,23 @@ describe('privacy', () => {
     expect((await world.callApi()).status).toBe(200)
   })
 
+  test('probing ends at the same limit where the requests come by link', async () => {
+    const world = await createPresentationWorld({
+      ...everything,
+      script: issuer,
+      wallet: { refusals: { most: 5, windowSeconds: 60 } },
+    })
+    for (let probe = 0; probe < 8; probe += 1) {
+      world.perform({ query: query({ claims: [{ path: ['role'], values: [`Guess ${probe}`] }] }) })
+      await world.present()
+    }
+    expect(await world.reason()).toBe('refusal_limit')
+    expect(world.to('/response')).toHaveLength(5)
+    world.time.advance(61)
+    world.perform({ query: query({ claims: [{ path: ['role'] }] }) })
+    expect(await world.present()).toMatchObject({ outcome: 'delivered' })
+  })
+
   test('a revoked credential is not shown, and noted [VP-W-SEL-04]', async () => {
     const world = await createPresentationWorld({
       ...everything,

@@ -33,6 +33,7 @@ import {
 } from '@attache/openid4vp'
 import { type AnswerDeps, answerRequest, type RequestAnswer } from './answer-request.js'
 import type { TrustedVerifier } from './options.js'
+import type { RefusalLimit } from './refusal-limit.js'
 import {
   hostsOf,
   isInternal,
@@ -62,6 +63,8 @@ export interface CallingApi {
 export interface PresentDeps extends AnswerDeps, ResolveDeps {
   readonly options: AnswerDeps['options'] & ResolveDeps['options']
   readonly clock: Clock
+  /** For requests by link; what an API hands over is counted where its call is answered. */
+  readonly refusals: RefusalLimit
 }
 
 /** What came of it. */
@@ -90,6 +93,9 @@ export async function presentByRequest(facts: HandedRequest, deps: PresentDeps):
   if (api !== undefined && !verifier.apis.includes(api.origin)) {
     throw stop('client_unlinked', 'The client is not configured for the API that handed the request over.')
   }
+  if (api === undefined && !deps.refusals.mayTry(facts.agent, verifier.clientId, facts.now)) {
+    throw stop('refusal_limit', 'This verifier was refused too often. Wait.')
+  }
 
   const verified = await resolveRequest(handover, { verifier, now: facts.now }, deps)
   checkMode(verified.request, deps.options.profile)
@@ -103,6 +109,7 @@ export async function presentByRequest(facts: HandedRequest, deps: PresentDeps):
   try {
     const answer = await answerRequest({ ...release, audience: verifier.clientId }, deps)
     if (answer.kind === 'denied') {
+      if (api === undefined) deps.refusals.note(facts.agent, verifier.clientId, facts.now)
       await deliver({ responseUri, request: verified.request }, { error: 'access_denied' }, deps)
       return { ...answer, verifier: verifier.clientId }
     }
