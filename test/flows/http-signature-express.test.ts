@@ -77,9 +77,20 @@ app.get('/answers/cookies', answering, (_request, response) => {
 app.get('/answers/stream', answering, (_request, response) => {
   response.type('text/event-stream').send('data: x\n\n')
 })
-const onFault: express.ErrorRequestHandler = (error, _request, response, _next) => {
-  faults.push(error)
+// Frames of its own in what was written before the fault: read on a connection that goes on, they were answers.
+const PART = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'.repeat(9)
+app.get(['/answers/broken', '/answers/careless'], answering, (_request, response) => {
+  response.write(PART)
+  throw new Error('The route broke.')
+})
+const careless: express.ErrorRequestHandler = (_error, _request, response, _next) => {
   response.status(500).json({})
+}
+app.use('/answers/careless', careless)
+const onFault: express.ErrorRequestHandler = (error, _request, response, next) => {
+  faults.push(error)
+  if (response.headersSent) next(error)
+  else response.status(500).json({})
 }
 app.use(onFault)
 
@@ -230,6 +241,16 @@ describe('Express, an answer that is signed', () => {
     const cookies = await ask('/answers/cookies')
     expect(cookies.verify().covered).toContain('"@status"')
     expect(cookies.response.headers.getSetCookie()).toHaveLength(2)
+  })
+
+  test('never more of it than its length says, where the route breaks halfway', async () => {
+    // As without signatures: what has begun cannot become an error any more, and the connection ends.
+    await expect(ask('/answers/broken')).rejects.toThrow()
+    const whole = `${PART}{}`
+    const careless = await ask('/answers/careless')
+    expect(careless.response.headers.get('Content-Length')).toBe(String(whole.length))
+    expect(await careless.response.text()).toBe(whole)
+    expect(careless.verify().covered).toContain('"content-digest"')
   })
 
   test('a refusal too', async () => {

@@ -24,8 +24,12 @@ export function holdResponse(
     (name) => [name, Reflect.get(response, name)] as const,
   )
   const chunks: Buffer[] = []
+  const held = { begun: false, ended: false }
+  // As without us: who wonders whether an error can still be answered is told that an answer has begun.
+  Object.defineProperty(response, 'headersSent', { configurable: true, get: () => held.begun })
   const release = () => {
     for (const [name, method] of own) Reflect.set(response, name, method)
+    Reflect.deleteProperty(response, 'headersSent')
   }
   const keep = (chunk: unknown, encoding: unknown) => {
     if (typeof chunk === 'string') chunks.push(Buffer.from(chunk, isEncoding(encoding) ? encoding : 'utf8'))
@@ -33,30 +37,40 @@ export function holdResponse(
   }
   Object.assign(response, {
     write(chunk: unknown, ...rest: readonly unknown[]) {
+      held.begun = true
       keep(chunk, rest[0])
       callBack(rest)
       return true
     },
     end(...given: readonly unknown[]) {
+      // One answer is signed; a second end is as good as none.
+      if (held.ended) return response
+      Object.assign(held, { begun: true, ended: true })
       keep(given[0], given[1])
-      release()
       signHeld(response, Buffer.concat(chunks), sign).then(
         (body) => {
+          release()
           response.end(body)
           callBack(given)
         },
-        (error: unknown) => fail(error),
+        (error: unknown) => {
+          release()
+          fail(error)
+        },
       )
       return response
     },
     writeHead(status: number, ...rest: readonly unknown[]) {
+      held.begun = true
       response.statusCode = status
       if (typeof rest[0] === 'string') response.statusMessage = rest[0]
       for (const [name, value] of fieldsOf(rest.at(-1))) response.setHeader(name, value)
       return response
     },
     // Nothing leaves before it is signed.
-    flushHeaders() {},
+    flushHeaders() {
+      held.begun = true
+    },
   })
 }
 
@@ -72,6 +86,8 @@ async function signHeld(response: ServerResponse, body: Buffer, sign: SignRespon
     // These the route set itself; one of them may be there several times.
     if (name !== 'set-cookie' && name !== 'content-length') response.setHeader(name, value)
   })
+  // Announced for less than was written, the rest would be read as the next answer of this connection.
+  if (!bodiless && response.hasHeader('content-length')) response.setHeader('content-length', body.length)
   return body
 }
 
