@@ -14,6 +14,7 @@ import {
   type Store,
 } from '@attache/core'
 import {
+  type CredentialTemplate,
   createDirectory,
   createIssuer,
   type Directory,
@@ -157,6 +158,16 @@ export type BenchOptions = Partial<Omit<IssuerOptions, 'templates'>> & {
 /** Made once: certificates are the slow part of a bench, and nothing of a test depends on whose they are. */
 const PARTIES = Promise.all([certify('Wallet Provider'), certify('Acme', ['issuer.example', 'localhost'])])
 
+/** Read once in a file of tests: compiling the schema is most of what a bench costs, and templates hold no state. */
+const TEMPLATES_READ = new Map<string, CredentialTemplate>()
+
+function templateOf(text: string, credentialIssuer: string): CredentialTemplate {
+  const key = JSON.stringify([credentialIssuer, text])
+  const template = TEMPLATES_READ.get(key) ?? parseCredentialTemplate(text, { credentialIssuer })
+  TEMPLATES_READ.set(key, template)
+  return template
+}
+
 /** Builds an issuer with one person and the agent `payroll-export`. */
 export async function createIssuerBench(options: BenchOptions = {}): Promise<IssuerBench> {
   const time = createFixedClock()
@@ -203,7 +214,7 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
       transactionCode: { inputMode: 'numeric', length: 6 },
       ...rest,
       credentialIssuer,
-      templates: texts.map((text) => parseCredentialTemplate(text, { credentialIssuer })),
+      templates: texts.map((text) => templateOf(text, credentialIssuer)),
     },
     {
       ...shared,
