@@ -209,6 +209,18 @@ describe('the authorization code flow', () => {
     ).toMatchObject({ outcome: 'stored' })
   })
 
+  test('takes no word of whoever calls the redirect URI for a code of its own', async () => {
+    const world = await createScriptedWorld()
+    for (const error of ['agent_unknown', 'fetch_failed', 'Role-Manager-of-EU', 'constructor']) {
+      const { state } = await login(world)
+      const url = back({ error, state, iss: ISSUER })
+      expect(await world.wallet.finishAuthorization(AGENT, url)).toMatchObject(refused('unknown_error'))
+      const [newest] = await world.wallet.explain(AGENT, { limit: 1 })
+      expect(newest?.code).toBe('unknown_error')
+    }
+    expect(world.lines.join('')).not.toContain('Role-Manager')
+  })
+
   test('sends each code once, with verifier and redirect URI [VCI-W-TK-05]', async () => {
     const world = await createScriptedWorld({
       script: { steps: { '/token': () => answer(500, { error: 'server_error' }) } },

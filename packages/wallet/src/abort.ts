@@ -9,6 +9,7 @@
  * @module
  */
 import { ProtocolError, VerificationError } from '@attache/core'
+import { OAUTH_ERRORS } from '@attache/oauth'
 import { ATTESTATION_FAILURES } from './attester-errors.js'
 
 /** Code and sentence of every abort; adding one is compatible, renaming is not. */
@@ -56,6 +57,14 @@ export type IssuanceAbort = keyof typeof ISSUANCE_ABORTS
 /** Makes the error that ends an issuance, with the sentence of its code. */
 export function abort(code: IssuanceAbort, cause?: unknown): VerificationError {
   return new VerificationError(code, ISSUANCE_ABORTS[code], cause === undefined ? {} : { cause })
+}
+
+/**
+ * The error of an authorization server as it may stand in log, journal and reply: whoever calls the redirect URI
+ * writes it, and any other word would pass for one of ours, or carry a text along.
+ */
+export function serverError(error: string): string {
+  return Object.hasOwn(OAUTH_ERRORS, error) ? error : 'unknown_error'
 }
 
 /** Runs a check of a lower room; what it refuses becomes an abort of ours, the cause kept. */

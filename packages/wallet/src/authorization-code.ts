@@ -18,7 +18,7 @@ import {
   parsePushedAuthorizationResponse,
 } from '@attache/oauth'
 import { makeCredentialAuthorizationDetail } from '@attache/openid4vci'
-import { abort, abortWith } from './abort.js'
+import { abort, abortWith, serverError } from './abort.js'
 import { callAuthorizationServer } from './authorization-server-call.js'
 import { refreshChallenge, requireAttestationSupport } from './client-authentication.js'
 import { type ClientInstance, clientInstanceAt } from './client-instance.js'
@@ -148,7 +148,8 @@ export async function finishAuthorization(
     }),
   )
   if (response.kind === 'error') {
-    throw new VerificationError(response.error, 'The authorization server refused the authorization.')
+    const code = serverError(response.error)
+    throw new VerificationError(code, 'The authorization server refused the authorization.')
   }
   const metadata = await discoverIssuer(issuer, {
     fetch: deps.fetch,

@@ -34,6 +34,7 @@ import {
   STATIC_AUDIENCE,
   verifyRequestObject,
 } from '@attache/openid4vp'
+import { serverError } from './abort.js'
 import { type AnswerDeps, answerRequest, type RequestAnswer } from './answer-request.js'
 import { type AuthorizationServerCallDeps, callAuthorizationServer } from './authorization-server-call.js'
 import { refreshChallenge, requireAttestationSupport } from './client-authentication.js'
@@ -126,7 +127,10 @@ async function converse(
   }
   if (answer.kind === 'error') {
     if (answer.error === 'invalid_session') return { kind: 'session_lost' }
-    throw new VerificationError('authorization_refused', `The authorization server answered ${answer.error}.`)
+    throw new VerificationError(
+      'authorization_refused',
+      `The authorization server answered ${serverError(answer.error)}.`,
+    )
   }
   return redeem(facts, { code: answer.authorizationCode, pkce, disclosed }, deps)
 }
@@ -255,7 +259,7 @@ async function redeem(
   if (status !== 200) {
     throw new VerificationError(
       'token_refused',
-      `The token endpoint answered ${parseErrorResponse(body).error}.`,
+      `The token endpoint answered ${serverError(parseErrorResponse(body).error)}.`,
     )
   }
   const { accessToken, expiresInSeconds = DEFAULT_LIFETIME_SECONDS } = parseTokenResponse(body, {

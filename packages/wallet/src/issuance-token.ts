@@ -17,7 +17,7 @@ import {
   type TokenResponse,
 } from '@attache/oauth'
 import { CREDENTIAL_AUTHORIZATION_DETAIL, parseCredentialAuthorizationDetail } from '@attache/openid4vci'
-import { abort, abortWith } from './abort.js'
+import { abort, abortWith, serverError } from './abort.js'
 import { type AuthorizationServerCallDeps, callAuthorizationServer } from './authorization-server-call.js'
 import { refreshChallenge, requireAttestationSupport } from './client-authentication.js'
 import type { ClientInstance } from './client-instance.js'
@@ -127,6 +127,6 @@ function refusedGrant(error: string): VerificationError {
   if (error === 'invalid_client' || error === 'invalid_client_attestation' || error.startsWith('use_')) {
     return abort('client_auth')
   }
-  const cause = new VerificationError(error, 'The token endpoint answered with this error.')
+  const cause = new VerificationError(serverError(error), 'The token endpoint answered with this error.')
   return abort('token_response', cause)
 }
