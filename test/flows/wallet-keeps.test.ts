@@ -4,7 +4,7 @@ import { createRulePdp } from '@attache/policy'
 import { createWallet, createWalletProvider, type Wallet } from '@attache/wallet'
 import { describe, expect, test } from 'vitest'
 import { createSeededRandom } from '../support/random.js'
-import { AGENT, CLIENT, createScriptedWorld, ISSUER, VCT } from '../support/scripted-issuer.js'
+import { AGENT, answer, CLIENT, createScriptedWorld, ISSUER, VCT } from '../support/scripted-issuer.js'
 import { CALL, createPresentationWorld } from '../support/scripted-verifier.js'
 import { certify } from './issuer-bench.js'
 
