@@ -307,6 +307,29 @@ describe('redeeming', () => {
     expect(again.status).toBe(404)
   })
 
+  test('ends in time, however slowly its redemption is sent [VP401-11]', async () => {
+    const world = guarded()
+    const right = await sound(world)
+    const bytes = new TextEncoder().encode(new URLSearchParams(right).toString())
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          world.time.advance(30)
+          controller.enqueue(bytes)
+          controller.close()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    world.time.advance(100)
+    const headers = {
+      ...(await proof(world, REDEEM, wallet.dpop)),
+      'Content-Type': 'application/x-www-form-urlencoded',
+    }
+    const answer = await world.send(new Request(REDEEM, { method: 'POST', headers, body, duplex: 'half' }))
+    expect([answer.status, (await objectOf(answer))['error']]).toEqual([400, 'invalid_grant'])
+  })
+
   test('takes a proof once, also for two transactions of one key [VP401-08]', async () => {
     const world = guarded()
     const begun = [await begin(world), await begin(world)]

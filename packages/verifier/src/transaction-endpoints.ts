@@ -117,8 +117,9 @@ function postRedemption(deps: TransactionEndpointsDeps): RouteHandler {
     keys: deps.proofKeys,
   }
   return async (request) => {
-    const now = deps.clock()
     const form = await readWalletForm(request, MOST_FORM_BYTES)
+    // Read when the request is there in whole: a slow body must not be judged by an earlier time.
+    const now = deps.clock()
     const [transactionId, responseCode] = [form.get('transaction_id'), form.get('response_code')]
     if (transactionId === undefined || responseCode === undefined) {
       throw new ProtocolError('invalid_request', 'Send transaction_id and response_code.')
