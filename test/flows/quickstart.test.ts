@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -65,5 +66,51 @@ describe('the quickstart', () => {
 
     expect(exitCode).toBe(1)
     expect(output).toContain('A port is a number from 1024 to 65533.')
+  })
+
+  test('wipes nothing and asks nobody where another one may run: a port is in use', async () => {
+    const folder = join(data, 'beside')
+    mkdirSync(join(folder, 'trust'), { recursive: true })
+    const other = createServer()
+    const port = await new Promise<number>((resolve) => {
+      other.listen(0, '127.0.0.1', () => {
+        const address = other.address()
+        resolve(address !== null && typeof address === 'object' ? address.port : 0)
+      })
+    })
+    const { exitCode, output } = await runQuickstart('--fresh', '--data', folder, '--port', String(port))
+    other.close()
+
+    expect(exitCode).toBe(1)
+    expect(output).toContain(`✗ Port ${port} is in use. End what listens there`)
+    expect(output.trim().split('\n')).toHaveLength(1)
+    expect(existsSync(join(folder, 'trust'))).toBe(true)
+  })
+
+  test('wipes no folder that holds anything a quickstart did not make', async () => {
+    const folder = join(data, 'home')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'thesis.txt'), 'years of work')
+    const { exitCode, output } = await runQuickstart('--fresh', '--data', folder, '--port', '18444')
+
+    expect(exitCode).toBe(1)
+    expect(output).toContain('holds thesis.txt, which no quickstart made, and is not wiped.')
+    expect(existsSync(join(folder, 'thesis.txt'))).toBe(true)
+  })
+
+  test('says that a data folder was made for other ports', async () => {
+    const { exitCode, output } = await runQuickstart('--data', data, '--port', '18444')
+
+    expect(exitCode).toBe(1)
+    expect(output).toContain(`was made for the issuer https://localhost:${FIRST_PORT}.`)
+  })
+
+  test('does not say that everything held when a run broke off', async () => {
+    rmSync(join(data, 'trust', 'tls-ca.pem'))
+    const { exitCode, output } = await runQuickstart('--once', '--data', data, '--port', String(FIRST_PORT))
+
+    expect(exitCode).toBe(1)
+    expect(output).toContain('The run broke off. The logs are in ')
+    expect(output).not.toContain('Everything held.')
   })
 })

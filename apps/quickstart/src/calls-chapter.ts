@@ -93,7 +93,9 @@ async function call({ setting }: CallsDeps, script: 'agent' | 'thief', agent: st
   try {
     return parseAnswer(stdout)
   } catch {
-    throw new Error(`The agent said: ${stderr.trim().split('\n').at(-1) ?? 'nothing'}`)
+    // Node prints an error's name and message at the head of its stack, and ends with its own version.
+    const said = stderr.split('\n').find((line) => /^\w*Error\b/.test(line)) ?? (stderr.trim() || 'nothing')
+    throw new Error(`The agent said: ${said}`)
   }
 }
 
