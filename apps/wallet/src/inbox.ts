@@ -29,7 +29,7 @@ export interface Inbox {
 
 /** What the inbox needs. */
 export interface InboxDeps {
-  readonly wallet: Wallet
+  readonly wallet: Pick<Wallet, 'inspectOffer' | 'receive'>
   readonly folder: InboxFolder
   readonly log: Log
 }
@@ -38,6 +38,8 @@ export interface InboxDeps {
 const PASSING: readonly string[] = ['metadata', 'invalid_offer', 'agent_stopped']
 /** How often such an offer is looked at, each time twice as many looks later. */
 const MOST_TRIES = 10
+/** A push needs no login, so an address that holds no offer must not take a place from one that does for long. */
+const MOST_TRIES_PUSHED = 5
 
 /** What the inbox knows between two looks. All of it is made anew from the folder after a restart. */
 interface Desk extends InboxDeps {
@@ -144,7 +146,8 @@ function postpone(
   { code, look }: { readonly code: string; readonly look: number },
 ): void {
   const count = (desk.tries.get(offer.id)?.count ?? 0) + 1
-  if (!PASSING.includes(code) || count >= MOST_TRIES) refuse(desk, offer, code)
+  const most = offer.from === 'push' && code === 'invalid_offer' ? MOST_TRIES_PUSHED : MOST_TRIES
+  if (!PASSING.includes(code) || count >= most) refuse(desk, offer, code)
   else desk.tries.set(offer.id, { count, nextLook: look + 2 ** count })
 }
 
