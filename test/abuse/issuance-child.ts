@@ -1,7 +1,8 @@
 /**
  * A wallet over a database of its own, in a process that kills itself before the nth write.
  *
- * Bundled and started by `killable-wallet.ts`; issuer, verifier and attester are the parent's, asked by messages.
+ * Bundled and started by `killable-wallet.ts`; issuer, verifier and attester are the parent's, asked by messages. A
+ * process that is not killed may be told to stop its wallet and to start another one.
  *
  * @module
  */
@@ -61,6 +62,7 @@ function killing(store: Store, killAt: number): Store {
 }
 
 async function open(start: JsonObject) {
+  writes = 0
   const clock = () => Number(member(start, 'now'))
   const level = await createLevelStore({ path: text(start, 'folder'), clock })
   const store = killing(level, Number(member(start, 'killAt') ?? 0))
@@ -129,12 +131,19 @@ let opened: Awaited<ReturnType<typeof open>> | undefined
 
 async function perform(what: string, argument: JsonObject): Promise<unknown> {
   if (what === 'start') {
+    if (opened !== undefined) throw new Error('Another wallet is still open.')
     opened = await open(argument)
     return {}
   }
   if (opened === undefined) throw new Error('The wallet is not open.')
   const { wallet, level } = opened
   switch (what) {
+    case 'stop':
+      // Nothing of one wallet may reach into the time of the next.
+      if (asked.size > 0) throw new Error('The wallet is still calling somebody.')
+      await level.close()
+      opened = undefined
+      return {}
     case 'receive':
       return wallet.receive(AGENT, text(argument, 'offer'), text(argument, 'txCode'))
     case 'present':

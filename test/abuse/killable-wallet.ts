@@ -2,7 +2,9 @@
  * A wallet in a process that can be killed at each write of its store and at each call it makes.
  *
  * The process is real and so is its database; issuer and verifier answer from the test's own process, so that what
- * they did stays known when the wallet is gone.
+ * they did stays known when the wallet is gone. A wallet that is to be killed has a process to itself. One that is
+ * not, before a kill or after it, is opened anew from the database in one process that serves all of them in turn: a
+ * wallet keeps nothing but in its store and in what `createWallet` made.
  *
  * @module
  */
@@ -55,8 +57,17 @@ export interface KillableWorld {
   close(): Promise<void>
 }
 
-/** Bundles the child once: a start is then a matter of milliseconds. @returns The bundle, and its removal. */
-export async function bundleChild(): Promise<{ readonly path: string; remove(): void }> {
+/** The bundled child. */
+export interface ChildBundle {
+  /** A process that is to be killed. */
+  fork(): ChildProcess
+  /** The process of all wallets that are not, one after the other. */
+  steady(): ChildProcess
+  remove(): Promise<void>
+}
+
+/** Bundles the child once: a start is then a matter of milliseconds. */
+export async function bundleChild(): Promise<ChildBundle> {
   // Inside node_modules, so that the database's native part is found.
   const folder = mkdtempSync(join(root, 'node_modules', '.attache-child-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
@@ -83,24 +94,47 @@ export async function bundleChild(): Promise<{ readonly path: string; remove(): 
     remove()
     throw error
   })
-  return { path: join(folder, 'child.mjs'), remove }
+  const forked = () => fork(join(folder, 'child.mjs'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  let steady: ChildProcess | undefined
+  return {
+    fork: forked,
+    steady: () => {
+      if (steady === undefined || hasEnded(steady)) steady = forked()
+      return steady
+    },
+    async remove() {
+      if (steady !== undefined) await end(steady)
+      remove()
+    },
+  }
 }
 
 /** A world with an issuer and an API, and a database for wallet processes. */
 export async function createKillableWorld(
-  bundle: string,
+  bundle: ChildBundle,
   options: WorldOptions = {},
 ): Promise<KillableWorld> {
   const world = await createWalletWorld({ ...options, issuer: { batchSize: 2, ...options.issuer } })
   const folder = mkdtempSync(join(tmpdir(), 'attache-killed-'))
-  const running: ChildProcess[] = []
+  const running: (() => Promise<void>)[] = []
   const { bench } = world
   return {
     world,
     async start(point = { at: 'never' }) {
-      const child = fork(bundle, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-      running.push(child)
+      const steady = point.at === 'never'
+      const child = steady ? bundle.steady() : bundle.fork()
       const wallet = converse(child, world, point)
+      const leave = once(async () => {
+        // A wallet that does not stop must not be the next one's trouble.
+        const stop = () =>
+          wallet.call('stop').catch(async (error: unknown) => {
+            await end(child)
+            throw error
+          })
+        await (steady ? stop() : end(child))
+        wallet.hangUp()
+      })
+      running.push(leave)
       await wallet.call('start', {
         folder,
         now: bench.time.clock(),
@@ -114,7 +148,7 @@ export async function createKillableWorld(
         rules: mandate(world.clientId),
         killAt: point.at === 'write' ? point.nth : 0,
       })
-      return { ask: wallet.call, calls: wallet.calls, end: () => end(child) }
+      return { ask: wallet.call, calls: wallet.calls, end: leave }
     },
     async request() {
       const started = await world.verifier.startTransaction({
@@ -125,14 +159,24 @@ export async function createKillableWorld(
       return started.requestUrl
     },
     async close() {
-      await Promise.all(running.map(end))
+      await Promise.all(running.map((leave) => leave()))
       rmSync(folder, { recursive: true, force: true })
     },
   }
 }
 
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work()
+    return done
+  }
+}
+
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null
+
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (hasEnded(child)) return
   const exit = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGKILL')
   await exit
@@ -154,7 +198,7 @@ function converse(child: ChildProcess, world: WalletWorld, point: KillPoint) {
     const answered = await carry(argument, world)
     return isLast ? undefined : answered
   }
-  child.on('message', (message: unknown) => {
+  const hear = (message: unknown) => {
     if (!isJsonObject(message)) return
     const asked = member(message, 'ask')
     const argument = member(message, 'argument')
@@ -178,11 +222,13 @@ function converse(child: ChildProcess, world: WalletWorld, point: KillPoint) {
     const [value, error] = [member(message, 'value'), member(message, 'error')]
     if (error === undefined) done?.resolve(isJsonObject(value) ? value : {})
     else done?.reject(new Error(String(error)))
-  })
-  child.once('exit', () => {
+  }
+  const giveUp = () => {
     for (const { resolve } of waiting.values()) resolve(undefined)
     waiting.clear()
-  })
+  }
+  child.on('message', hear)
+  child.once('exit', giveUp)
   const call = (what: string, argument: JsonObject = {}): Promise<JsonObject | undefined> =>
     new Promise((resolve, reject) => {
       if (!child.connected) return resolve(undefined)
@@ -190,7 +236,11 @@ function converse(child: ChildProcess, world: WalletWorld, point: KillPoint) {
       waiting.set(ids, { resolve, reject })
       child.send({ call: ids, what, argument }, () => {})
     })
-  return { call, calls }
+  const hangUp = () => {
+    child.off('message', hear)
+    child.off('exit', giveUp)
+  }
+  return { call, calls, hangUp }
 }
 
 /** Carries a call into the in-process network. */

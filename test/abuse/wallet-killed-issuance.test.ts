@@ -60,7 +60,7 @@ async function killPoints(
     start: (point: KillPoint) => Promise<WalletProcess>,
   ) => Promise<WalletProcess>,
 ): Promise<readonly KillPoint[]> {
-  const killable = await createKillableWorld(bundle.path, options)
+  const killable = await createKillableWorld(bundle, options)
   try {
     const wallet = await work(killable, killable.start)
     const points: KillPoint[] = []
@@ -79,7 +79,7 @@ async function atEach(
   attempt: (killable: KillableWorld, point: KillPoint) => Promise<void>,
 ): Promise<void> {
   for (const point of points) {
-    const killable = await createKillableWorld(bundle.path, options)
+    const killable = await createKillableWorld(bundle, options)
     try {
       await attempt(killable, point)
     } catch (error) {
