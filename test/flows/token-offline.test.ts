@@ -125,7 +125,7 @@ describe('a token at a service that has the issuer’s keys alone', () => {
     expect((await gate(await call(world, token, { dpop: wallet.dpop }))).allowed).toBe(false)
     expect((await asked()).allowed).toBe(true)
     expect(world.network.calls.filter(({ url }) => url === STATUS_URI).length).toBeGreaterThan(0)
-    world.time.advance(300)
+    world.time.advance(240)
     expect(await problem(await asked())).toMatchObject({ status: 401, code: 'token_invalid' })
 
     const long = await granted()
