@@ -259,6 +259,24 @@ describe('a route that wants signed calls', () => {
     }
   })
 
+  test('judges what stands behind the token when the body is there, however slowly it came', async () => {
+    const asked = await signedCall()
+    const slow = (seconds: number) => {
+      const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+        world.time.advance(seconds)
+        controller.enqueue(new TextEncoder().encode(BODY))
+        controller.close()
+      }
+      const body = new ReadableStream({ pull }, { highWaterMark: 0 })
+      const { headers } = requestOf(asked)
+      return new Request(asked.url, { method: 'POST', headers, body, duplex: 'half' })
+    }
+    const fresh = { ...SIGNED, maxPresentationAgeSeconds: 20 }
+    expect(await knock(slow(25), fresh)).toMatchObject({ status: 401, code: 'step_up_needed', runs: [] })
+    const later = requestOf(await signedCall())
+    expect(await knock(later)).toMatchObject({ status: 200 })
+  })
+
   test('is a fault where something read the body first', async () => {
     const request = requestOf(await signedCall())
     await request.text()

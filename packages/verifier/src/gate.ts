@@ -247,11 +247,13 @@ async function judgeCall<Claims>(
   requirement: ReadRequirement<Claims>,
   deps: GateDeps,
 ): Promise<LetIn<Claims> | Denial> {
-  const now = deps.clock()
   if (!isPlainRequest(request)) return { code: 'request_malformed' }
   const url = externalUrl(deps.settings.origin, request.url)
-  const caller = await authenticate({ request, url, now, signing: requirement.signing }, deps)
+  const { signing } = requirement
+  const caller = await authenticate({ request, url, now: deps.clock(), signing }, deps)
   if ('code' in caller) return caller
+  // Where a body was verified it had its time: what stands behind the token is judged when the call is there in whole.
+  const now = deps.clock()
   const { token, signedComponents } = caller
   const client = token.clientId
   if (!(token.scope ?? '').split(' ').includes(requirement.scope)) {
