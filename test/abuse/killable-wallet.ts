@@ -9,15 +9,14 @@
  * @module
  */
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { isJsonObject, type JsonObject, type JsonValue, member, VerificationError } from '@attache/core'
 import { jwkThumbprint, parsePublicJwk } from '@attache/keys'
 import { createWalletProvider } from '@attache/wallet'
-import { build } from 'vite'
 import { ISSUER } from '../flows/issuer-bench.js'
+import { bundle } from '../support/bundle.js'
 import {
   API,
   CLIENT,
@@ -28,8 +27,6 @@ import {
   type WalletWorld,
   type WorldOptions,
 } from '../support/wallet-world.js'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Where a process ends: before a write, before a call is answered, or with the answer under way. */
 export type KillPoint =
@@ -68,33 +65,8 @@ export interface ChildBundle {
 
 /** Bundles the child once: a start is then a matter of milliseconds. */
 export async function bundleChild(): Promise<ChildBundle> {
-  // Inside node_modules, so that the database's native part is found.
-  const folder = mkdtempSync(join(root, 'node_modules', '.attache-child-'))
-  const remove = () => rmSync(folder, { recursive: true, force: true })
-  const alias = Object.fromEntries(
-    readdirSync(join(root, 'packages')).map((room) => [
-      `@attache/${room}`,
-      join(root, 'packages', room, 'src/index.ts'),
-    ]),
-  )
-  await build({
-    root,
-    configFile: false,
-    logLevel: 'silent',
-    resolve: { alias },
-    ssr: { noExternal: true, external: ['level', '@cedar-policy/cedar-wasm'] },
-    build: {
-      ssr: join(root, 'test/abuse/issuance-child.ts'),
-      outDir: folder,
-      emptyOutDir: false,
-      minify: false,
-      rollupOptions: { output: { entryFileNames: 'child.mjs', format: 'es' } },
-    },
-  }).catch((error: unknown) => {
-    remove()
-    throw error
-  })
-  const forked = () => fork(join(folder, 'child.mjs'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const { path, remove } = await bundle('test/abuse/issuance-child.ts')
+  const forked = () => fork(path, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   let steady: ChildProcess | undefined
   return {
     fork: forked,
@@ -111,7 +83,7 @@ export async function bundleChild(): Promise<ChildBundle> {
 
 /** A world with an issuer and an API, and a database for wallet processes. */
 export async function createKillableWorld(
-  bundle: ChildBundle,
+  children: ChildBundle,
   options: WorldOptions = {},
 ): Promise<KillableWorld> {
   const world = await createWalletWorld({ ...options, issuer: { batchSize: 2, ...options.issuer } })
@@ -122,7 +94,7 @@ export async function createKillableWorld(
     world,
     async start(point = { at: 'never' }) {
       const steady = point.at === 'never'
-      const child = steady ? bundle.steady() : bundle.fork()
+      const child = steady ? children.steady() : children.fork()
       const wallet = converse(child, world, point)
       const leave = once(async () => {
         // A wallet that does not stop must not be the next one's trouble.

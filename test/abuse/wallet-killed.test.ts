@@ -3,15 +3,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { callSocket, RECEIVE_PATH } from '@attache/agent'
 import { isJsonArray, isJsonObject, type JsonObject } from '@attache/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createWalletClient } from '../../apps/cli/src/wallet-client.js'
+import { type Bundle, bundle } from '../support/bundle.js'
 import { createDaemonWorld, type DaemonWorld } from '../support/daemon-world.js'
 import { AGENT } from '../support/wallet-world.js'
 
-const CHILD = fileURLToPath(new URL('./wallet-child.mjs', import.meta.url))
 type Step = 'metadata' | 'challenge' | 'presentation' | 'token' | 'call'
 
 /** Copies for single use, and no renewal that could bring new ones. */
@@ -34,13 +33,14 @@ async function stepOf(request: Request): Promise<Step | undefined> {
   return form.has('response_type') ? 'challenge' : undefined
 }
 
+let daemon: Bundle
 let world: DaemonWorld
 let child: ChildProcess
 let killAt: Step | undefined
 let presented = 0
 
 async function start(): Promise<void> {
-  child = spawn(process.execPath, [CHILD, world.configPath, String(world.bench.time.clock())], {
+  child = spawn(process.execPath, [daemon.path, world.configPath, String(world.bench.time.clock())], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   if (child.stdout === null) throw new Error('The daemon has no output.')
@@ -54,6 +54,7 @@ async function kill(): Promise<void> {
 }
 
 beforeAll(async () => {
+  daemon = await bundle('test/abuse/wallet-child.ts')
   world = await createDaemonWorld(single, { batchSize: 10 })
   await world.daemon().close()
   await start()
@@ -78,6 +79,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await kill()
   await world.close()
+  daemon.remove()
 })
 
 const copiesLeft = async () => {
