@@ -37,6 +37,7 @@ export function findInMemory(
 ): { readonly found: ReadonlySet<string>; readonly bytesRead: number } {
   const longest = Math.max(...secrets.map(({ bytes }) => bytes.length))
   const found = new Set<string>()
+  const wanted = secrets.map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes) }))
   const memory = openSync(`/proc/${pid}/mem`, 'r')
   let bytesRead = 0
   try {
@@ -47,7 +48,7 @@ export function findInMemory(
         const length = readAt(memory, buffer, { at, most: Math.min(CHUNK + longest, to - at) })
         bytesRead += length
         const seen = buffer.subarray(0, length)
-        for (const { name, bytes } of secrets) if (seen.includes(bytes)) found.add(name)
+        for (const { name, bytes } of wanted) if (seen.includes(bytes)) found.add(name)
       }
     }
   } finally {

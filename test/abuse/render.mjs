@@ -54,16 +54,25 @@ export function renderVerdicts(verdicts) {
 }
 
 const spoken = (title, row) =>
-  title === 'row %i: %s' ? `every attack of row ${row} below` : title.replaceAll('|', '\\|')
+  title === 'row %i: %s'
+    ? `every attack of row ${row} below`
+    : title.replaceAll('|', '\\|').replaceAll(/\$\{[^}]*\}/g, '…')
 
-/** @param {readonly { row: number, threat: string, tests: readonly { file: string, title: string }[] }[]} rows */
+const shownBy = (row, tests) =>
+  tests.length === 0 ? '–' : tests.map(({ file, title }) => `\`${file}\`: ${spoken(title, row)}`).join('<br>')
+
+/**
+ * @typedef {readonly { file: string, title: string }[]} Tests
+ * @param {readonly { row: number, threat: string, tests: Tests, wallet: Tests }[]} rows
+ */
 export function renderRows(rows) {
   return table(
-    ['row', 'threat', 'shown by'],
-    rows.map(({ row, threat, tests }) => [
+    ['row', 'threat', 'shown by', 'shown by, for the wallet'],
+    rows.map(({ row, threat, tests, wallet }) => [
       String(row),
       threat,
-      tests.map(({ file, title }) => `\`${file}\`: ${spoken(title, row)}`).join('<br>'),
+      shownBy(row, tests),
+      shownBy(row, wallet),
     ]),
   )
 }
