@@ -2,9 +2,19 @@ import { createMemoryStore, isJsonObject, type JsonValue } from '@attache/core'
 import { createEnvelope } from '@attache/keys'
 import { createRulePdp } from '@attache/policy'
 import { createWallet, createWalletProvider, type Wallet } from '@attache/wallet'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createSeededRandom } from '../support/random.js'
-import { AGENT, answer, CLIENT, createScriptedWorld, ISSUER, VCT } from '../support/scripted-issuer.js'
+import {
+  AGENT,
+  answer,
+  CLIENT,
+  createScriptedWorld,
+  ISSUER,
+  OFFER,
+  offerLink,
+  TX_CODE,
+  VCT,
+} from '../support/scripted-issuer.js'
 import { CALL, createPresentationWorld } from '../support/scripted-verifier.js'
 import { certify } from './issuer-bench.js'
 
@@ -38,6 +48,28 @@ describe('what a wallet keeps', () => {
     world.time.advance(3601)
     expect((await world.callApi()).status).toBe(200)
     expect(await world.wallet.overview(AGENT)).toMatchObject({ credentials: [{ state: 'active' }] })
+  })
+
+  test('stays usable when the store fails after a credential was kept, while old keys are destroyed', async () => {
+    const world = await createPresentationWorld()
+    const { commit } = world.store
+    let failures = 0
+    const failing = vi.spyOn(world.store, 'commit').mockImplementation(async (steps) => {
+      const destroys = steps.some(({ op, key }) => op === 'remove' && key.includes('/wallet/key/'))
+      if (!destroys || failures === 1) return commit(steps)
+      failures += 1
+      throw new Error('disk')
+    })
+    const grant = { 'pre-authorized_code': 'another-code', tx_code: { length: 6 } }
+    const another = offerLink({
+      ...OFFER,
+      grants: { 'urn:ietf:params:oauth:grant-type:pre-authorized_code': grant },
+    })
+    await expect(world.wallet.receive(AGENT, another, TX_CODE)).rejects.toThrow('disk')
+    failing.mockRestore()
+
+    world.restart()
+    expect((await world.callApi()).status).toBe(200)
   })
 
   test('is the newest edition or nothing: an older record that is put back stops the agent, and no other', async () => {

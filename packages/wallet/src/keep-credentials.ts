@@ -93,14 +93,20 @@ async function keepOne(facts: TokenFacts, order: Order, deps: KeepDeps): Promise
   const keys = await makeKeys(facts, order.wanted, deps)
   const keyRefs = keys.map(({ ref }) => ref)
   await deps.pendings.commit([await deps.pendings.storing({ ...facts.pending, keyRefs })])
+  // Settling is the last thing before the commit: from there on what is stored may need the keys.
+  let settling = false
+  const settle = async () => {
+    settling = true
+    return order.settle()
+  }
   try {
     const signers = keys.map(({ signer }) => signer)
     const request = { plan, ...order, accessToken: token.accessToken, client, keys: signers }
     const response = await requestCredential(request, deps)
-    if (response.state === 'pending') return await defer(facts, { ...order, keys, response }, deps)
-    return await keepResponse(facts, { ...order, keys, response }, deps)
+    if (response.state === 'pending') return await defer(facts, { ...order, settle, keys, response }, deps)
+    return await keepResponse(facts, { ...order, settle, keys, response }, deps)
   } catch (error) {
-    await Promise.all(keys.map(({ ref }) => provider.destroy(ref)))
+    if (!settling) await Promise.all(keys.map(({ ref }) => provider.destroy(ref)))
     throw error
   }
 }
