@@ -77,8 +77,9 @@ export interface VerifierOptions extends RequestIdentityOptions {
   /** Whether queries may count array elements, which decoys make undecidable. @default false */
   readonly allowIndexPaths?: boolean
   /**
-   * Field in which a proxy names the client certificate (RFC 9440). The proxy is authenticated and takes the field
-   * away from everything clients send. A token asked for with a certificate is then bound to it, beside the DPoP
+   * Field in which a proxy names the client certificate (RFC 9440). The host hands it in from that proxy alone
+   * (`trustedProxies` in Express, `proxyCertificate` of a node listener) and takes the field
+   * away from everything others send. A token asked for with a certificate is then bound to it, beside the DPoP
    * key. @default certificates are not looked at
    */
   readonly clientCertificate?: TrustedCertificateField
