@@ -133,7 +133,9 @@ describe('the fetch of an agent', () => {
   test('rejects as fetch does where a server is not trusted, and plainly where no wallet answers', async () => {
     const socket = world.daemon().agentSockets.get(AGENT) ?? ''
     const before = world.seen.length
-    await expect(createAgentFetch({ socket })(url(), { method: 'POST' })).rejects.toThrow('fetch failed')
+    await expect(createAgentFetch({ socket })(url(), { method: 'POST' })).rejects.toThrow(
+      'fetch failed: no trusted authority signed the certificate of the API. Name its CA in ATTACHE_CA_FILE.',
+    )
     await expect(
       createAgentFetch({ socket: '/nowhere.sock', caFile: world.caFile })(url()),
     ).rejects.toMatchObject({ code: 'wallet_unreachable' })

@@ -46,11 +46,24 @@ export function sendRequest(request: WireRequest): Promise<Response> {
     }
     const send = secure ? httpsRequest : httpRequest
     const outgoing = send(request.url, options, (incoming) => resolve(webResponse(incoming, request)))
-    outgoing.on('error', (cause) =>
-      reject(request.signal?.aborted ? request.signal.reason : new TypeError('fetch failed', { cause })),
-    )
+    outgoing.on('error', (cause) => reject(request.signal?.aborted ? request.signal.reason : failed(cause)))
     outgoing.end(request.body)
   })
+}
+
+/** What TLS says of a certificate that leads to no authority we know. */
+const UNTRUSTED: readonly unknown[] = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]
+
+// The words of the standard fetch; one mistake of every first call is named with its way out.
+function failed(cause: Error): TypeError {
+  const untrusted = 'code' in cause && UNTRUSTED.includes(cause.code)
+  const hint = ': no trusted authority signed the certificate of the API. Name its CA in ATTACHE_CA_FILE.'
+  return new TypeError(`fetch failed${untrusted ? hint : ''}`, { cause })
 }
 
 function wireHeaders(request: WireRequest): Record<string, string> {
