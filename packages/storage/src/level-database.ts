@@ -88,13 +88,13 @@ async function openLevel(path: string): Promise<Database> {
     if (isLocked(error)) {
       throw configurationError(
         'store_locked',
-        'Another process has this level database open: stop it, give this one its own data folder, or use a store that several processes share.',
+        `Another process has the data folder ${path} open: stop it, give this one its own data folder, or use a store that several processes share.`,
       )
     }
     throw Object.assign(
       configurationError(
         'store_unavailable',
-        'The level database cannot be opened: see that the path is a folder this user may write.',
+        `The data folder ${path} cannot be opened: see that it is a folder this user may write.`,
       ),
       { cause: error },
     )
