@@ -15,7 +15,11 @@ import { certifyTls, createTlsAuthority } from '../support/https-origin.js'
 import { createSeededRandom } from '../support/random.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const MAIN = { attache: 'apps/cli/dist/main.js', 'attache-wallet': 'apps/wallet/dist/main.js' }
+const MAIN = {
+  attache: 'apps/cli/dist/main.js',
+  'attache-wallet': 'apps/wallet/dist/main.js',
+  'attache-issuer': 'apps/issuer-server/dist/main.js',
+}
 const folder = mkdtempSync(join(tmpdir(), 'attache-commands-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const nowhere = join(folder, 'none.sock')
@@ -98,7 +102,9 @@ describe('the command attache', () => {
     [['wallet', 'accept']],
     [['explain', '--limit', 'many']],
   ])('ends with 2 for wrong arguments: %j', (args) => {
-    expect(run('attache', ...args)).toMatchObject({ status: 2, stdout: '' })
+    const asked = run('attache', ...args)
+    expect(asked).toMatchObject({ status: 2, stdout: '' })
+    expect(asked.stderr).toMatch(/^(error: [\s\S]+\nSee attache( wallet)? --help\.|Usage: attache[\s\S]+)\n$/)
   })
 
   test('says without --json, and ends with 0 for help', () => {
@@ -108,6 +114,14 @@ describe('the command attache', () => {
       stderr: expect.stringMatching(/^attache: No operator socket is named\. Pass --socket/),
     })
     expect(run('attache', 'wallet', 'explain', '--help')).toMatchObject({ status: 0, stderr: '' })
+  })
+})
+
+describe('the command attache-issuer', () => {
+  test('ends with 2 for wrong arguments, and says where help is', () => {
+    const { status, stderr } = run('attache-issuer', 'serve', '--confg', 'issuer.json')
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/^error: .+\nSee attache-issuer --help\.\n$/)
   })
 })
 

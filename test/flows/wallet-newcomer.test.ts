@@ -92,7 +92,7 @@ describe('the wallet README', () => {
     const exitCode = await newcomer.ended
     expect(newcomer.said.text).toMatch(/^200 \{/m)
     expect(newcomer.said.text).toContain('Stored 1 credential')
-    expect(newcomer.said.text).toContain('The daemon answers for 1 agents.')
+    expect(newcomer.said.text).toContain('The daemon answers for 1 agent.')
     expect(newcomer.said.text).toContain('present granted')
     expect(newcomer.said.text).not.toMatch(/^failed/m)
     expect(exitCode).toBe(0)

@@ -14,6 +14,7 @@ export function attacheCommand(): Command {
     .version('0.1.0')
     .addCommand(walletCommand())
     // Wrong arguments are the caller's mistake and have a status of their own.
+    .showHelpAfterError('See attache --help.')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   // The question asked most often has the shortest way to its answer.
   addExplain(attache)

@@ -18,6 +18,7 @@ export function walletCommand(): Command {
   const wallet = new Command('wallet')
     .description('Ask the wallet daemon on this host, as its operator.')
     // Wrong arguments are the caller's mistake and have a status of their own; subcommands inherit this.
+    .showHelpAfterError('See attache wallet --help.')
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 
   addHandingIn(wallet)

@@ -18,7 +18,11 @@ export async function examineWallet(socketPath: string, client: WalletClient): P
     const [{ agents }, findings] = [await client.status(), await client.examine()]
     return [
       ...found,
-      { check: 'daemon', outcome: 'ok', message: `The daemon answers for ${agents.length} agents.` },
+      {
+        check: 'daemon',
+        outcome: 'ok',
+        message: `The daemon answers for ${agents.length} agent${agents.length === 1 ? '' : 's'}.`,
+      },
       ...agents.flatMap(({ agent, socket }) => examinePlaces(agent, socket)),
       ...findings,
     ]
@@ -40,7 +44,7 @@ function examinePlaces(name: string, socketPath: string): readonly Finding[] {
 function place(check: string, path: string, isSuch: (stats: Stats) => boolean): Finding {
   const stats = lookAt(path)
   if (stats === undefined || !isSuch(stats)) {
-    const message = `Nothing of the kind is at ${path}, or this user may not look. Start the daemon with attache-wallet serve, or name its runtime folder.`
+    const message = `Nothing of the kind is at ${path}, or this user may not look. Start the daemon with attache-wallet serve (again, where it runs), or name its runtime folder.`
     return { check, outcome: 'failed', message }
   }
   if ((stats.mode & 0o077) === 0) return { check, outcome: 'ok', message: 'It is there, for its user alone.' }

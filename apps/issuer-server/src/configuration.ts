@@ -37,7 +37,8 @@ export interface IssuerServerConfiguration {
  */
 export function parseConfiguration(text: string): IssuerServerConfiguration {
   const json = parseJson(text)
-  if (!json.ok) throw malformed(`The configuration is not JSON (${json.reason}).`)
+  if (!json.ok)
+    throw malformed(`The configuration is not JSON (${json.reason}): see its commas, quotes and brackets.`)
   if (isJsonObject(json.value) && Object.hasOwn(json.value, 'issuers')) {
     return { ...parseWith(severalSchema(), json.value), several: true }
   }
@@ -245,12 +246,15 @@ function describe(error: z.ZodError, schema: z.ZodType): string {
   const issue = misspelt ?? error.issues[0]
   if (issue === undefined) return 'The configuration is malformed.'
   const path = issue.path.join('.')
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return `The configuration member ${path} is missing. Add it.`
+  }
   if (issue.code !== 'unrecognized_keys') {
     return `The configuration member ${path === '' ? '(top level)' : path} is wrong: ${issue.message}.`
   }
   const name = issue.keys[0] ?? ''
   const nearest = nearestName(name, memberNames(schema, issue.path))
-  const meant = nearest === undefined ? 'Remove it' : `Did you mean ${nearest}?`
+  const meant = nearest === undefined ? 'Remove it.' : `Did you mean ${nearest}?`
   return `The configuration has an unknown member ${[...issue.path, name].join('.')}. ${meant}`
 }
 

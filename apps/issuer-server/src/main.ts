@@ -11,6 +11,9 @@ import { serve } from './serve.js'
 const program = new Command('attache-issuer')
   .description('Issues role credentials to agents over OpenID4VCI.')
   .version('0.1.0')
+  // Wrong arguments are the caller's mistake and have a status of their own.
+  .showHelpAfterError('See attache-issuer --help.')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 
 program
   .command('serve')

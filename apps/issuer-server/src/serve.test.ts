@@ -417,9 +417,10 @@ describe('what keeps the server from starting', () => {
       /unknown member listen.prot. Did you mean port\?/,
     ],
     ['a wrong value', { mode: 'high' }, /member mode is wrong/],
+    ['a member left out', { dataFolder: undefined }, /member dataFolder is missing. Add it./],
     ['another version', { version: 2 }, /member version is wrong/],
     ['an unreadable file', { templates: ['missing.yaml'] }, /missing.yaml does not exist. Create it/],
-    ['a locked data folder', {}, /Another process has this level database open/],
+    ['a locked data folder', {}, /Another process has the data folder .+ open: stop it/],
     [
       'a seal key of the wrong size',
       { dataFolder: 'other', sealKeys: ['management.token'] },

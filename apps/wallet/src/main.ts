@@ -21,6 +21,7 @@ const program = new Command('attache-wallet')
   .version('0.1.0')
   .addCommand(initCommand())
   // Wrong arguments are the caller's mistake and have a status of their own.
+  .showHelpAfterError('See attache-wallet --help.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 
 for (const command of program.commands) command.copyInheritedSettings(program)
@@ -71,13 +72,14 @@ async function run<Running extends { close(): Promise<void> }>(
 function describeWallet({ operatorSocket, agentSockets, ports, warnings }: RunningWallet) {
   for (const warning of warnings) process.stderr.write(`attache-wallet: warning: ${warning}\n`)
   const facts = { operator: operatorSocket, agents: Object.fromEntries(agentSockets), ports, warnings }
-  const line = `The wallet is ready for ${agentSockets.size} agents; operator socket ${operatorSocket}.`
+  const agents = `${agentSockets.size} agent${agentSockets.size === 1 ? '' : 's'}`
+  const line = `The wallet is ready for ${agents}; operator socket ${operatorSocket}.`
   return { facts, line }
 }
 
 function describeAttester({ attester, listen, tokenIssuers, rules }: RunningAttester) {
   const facts = { attester, listen, token_issuers: tokenIssuers, rules }
-  const line = `${attester} is ready on ${listen.host}:${listen.port}; ${rules} rules over ${tokenIssuers} token issuers.`
+  const line = `${attester} is ready on ${listen.host}:${listen.port}; rules: ${rules}, token issuers: ${tokenIssuers}.`
   return { facts, line }
 }
 

@@ -18,7 +18,8 @@ import { z } from 'zod'
  */
 export function parseStrictly<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
   const json = parseJson(text, { maxDepth: 32 })
-  if (!json.ok) throw malformed(`The configuration is not JSON (${json.reason}).`)
+  if (!json.ok)
+    throw malformed(`The configuration is not JSON (${json.reason}): see its commas, quotes and brackets.`)
   const parsed = schema.safeParse(json.value)
   if (!parsed.success) throw malformed(describe(parsed.error, schema))
   return parsed.data
@@ -29,6 +30,9 @@ function describe(error: z.ZodError, schema: z.ZodType): string {
   const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]
   if (issue === undefined) return 'The configuration is malformed.'
   const path = issue.path.join('.')
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return `The configuration member ${path} is missing. Add it.`
+  }
   if (issue.code !== 'unrecognized_keys') {
     return `The configuration member ${path === '' ? '(top level)' : path} is wrong: ${issue.message}.`
   }
