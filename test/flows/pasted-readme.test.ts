@@ -49,25 +49,18 @@ function versionOf(name: string): string {
   return `${name}@${version}`
 }
 
-/** What the lines import, and what stands below it. */
-const OURS = [
-  'express',
-  'verifier',
-  'agent',
-  'core',
-  'keys',
-  'oauth',
-  'openid4vp',
-  'sd-jwt',
-  'status-list',
-  'policy',
-  'audit',
-]
+/** The packages that the README says to pack, and the agent's. */
+function packedPackages(): readonly string[] {
+  const readme = readFileSync(join(ROOT, 'packages/express/README.md'), 'utf8')
+  const named = /--filter '([^']+)' pack/.exec(readme)?.[1]
+  if (named === undefined) throw new Error('The README says no more how to pack.')
+  return [named, '@attache/agent']
+}
 
 /** An empty folder, `npm init`, our tarballs, Express, the lines of the READMEs, the compiler. */
 async function pasteIntoEmptyProject(): Promise<void> {
   mkdirSync(project)
-  const filters = OURS.flatMap((name) => ['--filter', `@attache/${name}`])
+  const filters = packedPackages().flatMap((name) => ['--filter', name])
   await run(['npx', yes, pnpm, '-r', ...filters, 'pack', '--pack-destination', folder], ROOT)
   const tarballs = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
   await run(['npm', 'init', '--yes'], project)
