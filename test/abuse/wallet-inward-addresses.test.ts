@@ -106,17 +106,18 @@ describe('a wallet makes no connection inward', () => {
     expect(connections).toBe(0)
   })
 
-  test.each([
-    ['/.well-known/oauth-protected-resource', (to: string) => ['authorization_servers', [to]] as const],
-    ['/.well-known/oauth-authorization-server', (to: string) => ['token_endpoint', `${to}/token`] as const],
+  test.each<readonly [string, string, (to: string) => JsonValue]>([
+    ['/.well-known/oauth-protected-resource', 'authorization_servers', (to) => [to]],
+    ['/.well-known/oauth-authorization-server', 'token_endpoint', (to) => `${to}/token`],
     [
       '/.well-known/oauth-authorization-server',
-      (to: string) => ['authorization_challenge_endpoint', `${to}/challenge`] as const,
+      'authorization_challenge_endpoint',
+      (to) => `${to}/challenge`,
     ],
-  ])('for what metadata of a trusted API (%s) names', async (path, change) => {
+  ])('for what metadata of a trusted API (%s) calls its %s', async (path, name, value) => {
     world.serveIssuer()
     expect(await receiveSound()).toMatchObject({ outcome: 'stored' })
-    world.serveApi(saying(path, ...change(inward)))
+    world.serveApi(saying(path, name, value(inward)))
     expect((await world.agentFetch()(`${world.api}/payroll/export`, { method: 'POST' })).status).toBe(401)
     expect(altered).toBeGreaterThan(0)
     expect(connections).toBe(0)
