@@ -111,6 +111,19 @@ export async function certify(name: string, dnsNames: readonly string[] = []): P
   }
 }
 
+const PARTIES = new Map<string, Promise<Certified>>()
+
+/**
+ * A party of every world in a file of tests, certified once: certificates are the slow part of a world, and nothing
+ * of a test depends on a world having its own. Somebody who must be another one is made by `certify`.
+ */
+export function partyOf(name: string, dnsNames: readonly string[] = []): Promise<Certified> {
+  const key = JSON.stringify([name, dnsNames])
+  const party = PARTIES.get(key) ?? certify(name, dnsNames)
+  PARTIES.set(key, party)
+  return party
+}
+
 export function newSigner(): Signer {
   return createSoftwareSigner(generatePrivateJwk('ES256'))
 }
@@ -155,9 +168,6 @@ export type BenchOptions = Partial<Omit<IssuerOptions, 'templates'>> & {
   }
 }
 
-/** Made once: certificates are the slow part of a bench, and nothing of a test depends on whose they are. */
-const PARTIES = Promise.all([certify('Wallet Provider'), certify('Acme', ['issuer.example', 'localhost'])])
-
 /** Read once in a file of tests: compiling the schema is most of what a bench costs, and templates hold no state. */
 const TEMPLATES_READ = new Map<string, CredentialTemplate>()
 
@@ -174,7 +184,10 @@ export async function createIssuerBench(options: BenchOptions = {}): Promise<Iss
   const random = createSeededRandom(options.seed ?? 'issuer')
   const tenant = options.tenant ?? 'default'
   const store = options.store ?? createMemoryStore({ clock: time.clock })
-  const [provider, signing] = await PARTIES
+  const [provider, signing] = await Promise.all([
+    partyOf('Wallet Provider'),
+    partyOf('Acme', ['issuer.example', 'localhost']),
+  ])
   const credentialIssuer = options.credentialIssuer ?? ISSUER
   const { log, logged } = recordingLog()
   const shared = { store, clock: time.clock, random, log }

@@ -34,7 +34,7 @@ import {
   type StepUp,
 } from '@attache/verifier'
 import { type RunningWallet, serve } from '../../apps/wallet/src/serve.js'
-import { type BenchOptions, certify, createIssuerBench, type IssuerBench } from '../flows/issuer-bench.js'
+import { type BenchOptions, createIssuerBench, type IssuerBench, partyOf } from '../flows/issuer-bench.js'
 import { NOW } from './clock.js'
 import { createHttpsOrigin, createTlsAuthority } from './https-origin.js'
 import { createNetwork } from './network.js'
@@ -114,7 +114,7 @@ export async function createDaemonWorld(
   issuerOrigin.serve(issuing)
 
   const vct = `${credentialIssuer}/types/agent-role/v1`
-  const api = await certify('Payroll API', ['localhost'])
+  const api = await partyOf('Payroll API', ['localhost'])
   const clientId = x509HashClientIdentifier(api.signer.x5c?.[0] ?? '')
   const guarded = createGuardedApi({
     bench,

@@ -45,7 +45,7 @@ import {
   type Wallet,
   type WalletOptions,
 } from '@attache/wallet'
-import { type Certified, certify } from '../flows/issuer-bench.js'
+import { type Certified, partyOf } from '../flows/issuer-bench.js'
 import { createFixedClock, type FixedClock, NOW } from './clock.js'
 import { createNetwork, type Network, type RecordedCall } from './network.js'
 import { createSeededRandom } from './random.js'
@@ -177,7 +177,7 @@ export const CODE_OFFER: JsonObject = {
 
 export async function createScriptedWorld(options: ScriptedOptions = {}): Promise<ScriptedWorld> {
   const time = createFixedClock()
-  const [signing, provider] = await Promise.all([certify('Acme', ['issuer.example']), certify('Provider')])
+  const [signing, provider] = await Promise.all([partyOf('Acme', ['issuer.example']), partyOf('Provider')])
   let script = options.script ?? {}
   const network = createNetwork()
   const counts = new Map<string, number>()

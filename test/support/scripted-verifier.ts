@@ -12,7 +12,7 @@ import { type DecryptionKey, decryptJwe, generateDecryptionKey, type Signer } fr
 import { x509HashClientIdentifier } from '@attache/openid4vp'
 import { createRulePdp, type Pdp } from '@attache/policy'
 import type { TrustedVerifier } from '@attache/wallet'
-import { type Certified, certify } from '../flows/issuer-bench.js'
+import { type Certified, partyOf } from '../flows/issuer-bench.js'
 import { signRaw } from './credentials.js'
 import type { RecordedCall } from './network.js'
 import {
@@ -105,7 +105,7 @@ const release = (clientId: string): JsonValue => [
 ]
 
 export async function createPresentationWorld(options: PresentationOptions = {}): Promise<PresentationWorld> {
-  const verifier = await certify('Payroll API', ['api.example'])
+  const verifier = await partyOf('Payroll API', ['api.example'])
   const clientId = x509HashClientIdentifier(verifier.signer.x5c?.[0] ?? '')
   const trusted: TrustedVerifier = {
     clientId,

@@ -29,10 +29,10 @@ import {
 import {
   type BenchOptions,
   type Certified,
-  certify,
   createIssuerBench,
   ISSUER,
   type IssuerBench,
+  partyOf,
 } from '../flows/issuer-bench.js'
 import { createNetwork, type Network } from './network.js'
 import { createSeededRandom } from './random.js'
@@ -165,7 +165,7 @@ async function serveApi(
   { bench, network }: { bench: IssuerBench; network: Network },
   options: WorldOptions,
 ): Promise<GuardedApi> {
-  const certified = await certify(`API ${origin}`, [new URL(origin).hostname])
+  const certified = await partyOf(`API ${origin}`, [new URL(origin).hostname])
   const clock = bench.time.clock
   const verifier = createVerifier(
     {
