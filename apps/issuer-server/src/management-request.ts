@@ -81,8 +81,9 @@ function malformed(error: z.ZodError): ProtocolError {
   const [issue] = error.issues
   const path = issue?.path.join('.') ?? ''
   const unknown = issue?.code === 'unrecognized_keys' ? ` Unknown: ${issue.keys.join(', ')}.` : ''
+  const choice = issue?.code === 'invalid_value' ? ` One of: ${issue.values.join(', ')}.` : ''
   return new ProtocolError(
     'invalid_request',
-    `The body is wrong at ${path === '' ? 'the top level' : path}.${unknown}`,
+    `The body is wrong at ${path === '' ? 'the top level' : path}.${unknown}${choice}`,
   )
 }

@@ -255,6 +255,10 @@ describe('the issuer server over https', () => {
   })
 
   test('the management API wants its token, on its own listener', async () => {
+    const misspelt = await manage('offers', '{"agent":"bot","by":"refrence"}', 'application/json')
+    expect(await misspelt.json()).toMatchObject({
+      error_description: 'The body is wrong at by. One of: value, reference.',
+    })
     expect((await manage('offers', '{}', 'application/json', 'guess')).status).toBe(401)
     // As long as the right one, and alike but for one character.
     for (const guess of [

@@ -21,7 +21,6 @@ import {
   type Directory,
   type Issuer,
   type IssuerOptions,
-  parseCredentialTemplate,
   type SignIn,
 } from '@attache/issuer'
 import { createAnchors, parseAlgorithms, type Seal, type TrustAnchors } from '@attache/keys'
@@ -29,6 +28,7 @@ import { createStatusLists } from '@attache/status-list'
 import type { IssuerConfiguration } from './issuer-configuration.js'
 import { keyPublication } from './key-succession.js'
 import { createOperatorSignIn } from './operator-sign-in.js'
+import { readTemplate } from './template-files.js'
 import { createUpstreamSignIn } from './upstream-sign-in.js'
 
 /** An issuer and the people and agents it issues for. */
@@ -77,9 +77,7 @@ export function issuerOptions(configuration: IssuerConfiguration, files: Configu
     credentialIssuer,
     tenant: configuration.tenant,
     mode: configuration.mode,
-    templates: configuration.templates.map((file) =>
-      parseCredentialTemplate(files.text(file), { credentialIssuer }),
-    ),
+    templates: configuration.templates.map((file) => readTemplate(file, files, credentialIssuer)),
     grants: configuration.grants,
     clientAuthentication: clientAuthentication(configuration, files),
     transactionCode: configuration.transactionCode,
