@@ -56,7 +56,7 @@ export const EVIL_VERIFIERS: readonly (EvilVerifier & { readonly plainOnly?: tru
     script: () => ({ query: claims('role', 'employee_id') }),
   },
   {
-    name: 'asks for everything below a wildcard',
+    name: 'hides one claim too many among those it may have',
     code: 'no_rule',
     script: () => ({ query: claims('role', 'region', 'salary_band') }),
   },

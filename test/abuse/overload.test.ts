@@ -126,7 +126,7 @@ function openWith(port: number, text: string): Promise<Socket> {
   })
 }
 
-describe('a status list that unfolds to a gigabyte', () => {
+describe('a status list that unfolds to 64 MiB, four times what is taken', () => {
   test('is refused, and the presentation with it', async () => {
     const world = createWorld({ keyBinding: 'not-required' })
     const bomb = deflateSync(Buffer.alloc(64 * 1_048_576)).toString('base64url')
